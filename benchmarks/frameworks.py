@@ -1,0 +1,283 @@
+"""The contestants: each function turns a case into training steps, as that framework's users write them.
+
+Peers are imported by name at run time; one that is not installed is simply absent. A framework may offer
+several variants of a step (number of threads, donation): all are timed, the quickest represents it.
+"""
+
+import ctypes
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from .steps import Array, Case, Params
+
+SUBJECT = "tinygrad_fr"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training in progress: ``step()`` returns the loss, ``params()`` the weights as (in, out) arrays."""
+
+    step: Callable[[], Any]
+    params: Callable[[], Params]
+
+
+Start = Callable[[], Run]  # makes a fresh training from the initial parameters
+
+
+@dataclass(frozen=True)
+class Framework:
+    """A contestant; ``on_numpy`` if its memory is NumPy's, ``variants`` gives its ways to run a case."""
+
+    name: str
+    version: str
+    on_numpy: bool
+    variants: Callable[[Case], dict[str, Start]]
+
+
+Threads = tuple[int, Callable[[int], object]]  # the default number of threads, and how to set it
+
+
+@cache
+def openblas() -> Threads | None:
+    """The thread switch of the OpenBLAS that NumPy brought along, where it can be found."""
+    home = Path(np.__file__).parent
+    for path in [*home.parent.glob("numpy.libs/*openblas*"), *home.glob(".dylibs/*openblas*")]:
+        library = ctypes.CDLL(str(path))
+        for name in ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads"):
+            if hasattr(library, name.format("set")):
+                return getattr(library, name.format("get"))(), getattr(library, name.format("set"))
+    return None
+
+
+def by_threads(start: Callable[[Case], Run], threads: Threads | None) -> Callable[[Case], dict[str, Start]]:
+    """Two variants: with the library's default number of threads and with one, which small steps prefer."""
+    if threads is None:
+        return lambda case: {"": lambda: start(case)}
+    default, set_threads = threads
+
+    def start_with(count: int, case: Case) -> Run:
+        set_threads(count)
+        return start(case)
+
+    return lambda case: {f"{n} thread(s)": partial(start_with, n, case) for n in dict.fromkeys((default, 1))}
+
+
+def by_hand(case: Case) -> Run:
+    """The reference: NumPy and nothing else."""
+    params, x, y = case.data()
+    return Run(lambda: case.by_hand(params, x, y, case.lr), lambda: params)
+
+
+def hand_written() -> Framework:
+    return Framework("NumPy", np.__version__, True, by_threads(by_hand, openblas()))
+
+
+def train_step(torch: Any, F: Any, case: Case, params: Any, x: Any, y: Any) -> Any:
+    """The step that PyTorch and tinygrad_fr share, word for word.
+
+    ``p -= lr * p.grad`` was tried too for PyTorch: ``sub_``, one kernel in place of two, won on every row.
+    """
+    loss = case.forward(torch, F, params, x, y)
+    loss.backward()
+    with torch.no_grad():
+        for p in params:
+            p.sub_(p.grad, alpha=case.lr)
+            p.grad = None
+    return loss
+
+
+def torch_like(name: str, module: str) -> Framework:
+    """PyTorch's API, eager: PyTorch itself and tinygrad_fr. Weights are shaped (out, in)."""
+    torch, F = importlib.import_module(module), importlib.import_module(module + ".nn.functional")
+
+    def start(case: Case) -> Run:
+        arrays, x_array, y_array = case.data()
+        params = [torch.tensor(np.ascontiguousarray(a.T), requires_grad=True) for a in arrays]
+        x, y = torch.tensor(x_array), torch.tensor(y_array)
+        return Run(
+            lambda: train_step(torch, F, case, params, x, y),
+            lambda: [p.detach().numpy().T for p in params],
+        )
+
+    is_torch = module == "torch"
+    threads = (torch.get_num_threads(), torch.set_num_threads) if is_torch else openblas()
+    version = str(getattr(torch, "__version__", "?"))
+    return Framework(name, version, not is_torch, by_threads(start, threads))
+
+
+def pytorch_names(xp: Any, **own: Any) -> SimpleNamespace:
+    """A peer's functions under PyTorch's names, to run the same forward text; weights are (in, out)."""
+
+    def mse_loss(out: Any, y: Any) -> Any:
+        error = out - y
+        return xp.mean(error * error)
+
+    def binary_cross_entropy(p: Any, y: Any) -> Any:
+        return -xp.mean(y * xp.log(p) + (1 - y) * xp.log(1 - p))
+
+    common = {"tanh": xp.tanh, "mse_loss": mse_loss, "binary_cross_entropy": binary_cross_entropy}
+    return SimpleNamespace(linear=lambda x, w, b: xp.matmul(x, w) + b, **common, **own)
+
+
+def one_hot(y: Array, case: Case) -> Array:
+    """Class targets as probabilities, for the peers whose users write cross-entropy so."""
+    return np.eye(case.sizes[-1], dtype=np.float32)[y] if case.targets == "class" else y
+
+
+def jax_jit() -> Framework:
+    """One jitted function of value_and_grad and update; its parameters donated or not, whichever is quicker.
+
+    Waiting for the loss waits for the step: the outputs of one executable become ready together, and the next
+    step needs its parameters anyway.
+    """
+    jax: Any = importlib.import_module("jax")
+    jnp: Any = importlib.import_module("jax.numpy")
+
+    def cross_entropy(z: Any, y: Any) -> Any:
+        return -jnp.sum(jax.nn.log_softmax(z) * y) / len(z)
+
+    names = pytorch_names(jnp, sigmoid=jax.nn.sigmoid, relu=jax.nn.relu, cross_entropy=cross_entropy)
+
+    def starter(case: Case, donated: tuple[int, ...]) -> Start:
+        def update(params: Any, x: Any, y: Any) -> Any:
+            loss, grads = jax.value_and_grad(lambda p: case.forward(names, names, p, x, y))(params)
+            return loss, [p - case.lr * g for p, g in zip(params, grads, strict=True)]
+
+        compiled = jax.jit(update, donate_argnums=donated)
+
+        def start() -> Run:
+            arrays, x_array, y_array = case.data()
+            params = [jnp.array(a) for a in arrays]
+            x, y = jnp.array(x_array), jnp.array(one_hot(y_array, case))
+
+            def step() -> Any:
+                nonlocal params
+                loss, params = compiled(params, x, y)
+                return loss.block_until_ready()
+
+            return Run(step, lambda: [np.asarray(p) for p in params])
+
+        return start
+
+    return Framework(
+        "JAX",
+        jax.__version__,
+        False,
+        lambda case: {"kept": starter(case, ()), "donated": starter(case, (0,))},
+    )
+
+
+def mygrad() -> Framework:
+    """MyGrad with its own fused layers, and its memory guard off, as its manual advises for speed."""
+    mg = importlib.import_module("mygrad")
+    activations = importlib.import_module("mygrad.nnet.activations")
+    losses = importlib.import_module("mygrad.nnet.losses")
+    mg.turn_memory_guarding_off()
+    own = {"sigmoid": activations.sigmoid, "relu": activations.relu}
+    names = pytorch_names(mg, cross_entropy=losses.softmax_crossentropy, **own)
+
+    def start(case: Case) -> Run:
+        arrays, x, y = case.data()
+        params = [mg.tensor(a) for a in arrays]
+
+        def step() -> Any:
+            loss = case.forward(names, names, params, x, y)
+            loss.backward()
+            for p in params:
+                p.data -= case.lr * p.grad
+                p.null_grad()
+            return loss
+
+        return Run(step, lambda: [p.data for p in params])
+
+    return Framework("MyGrad", mg.__version__, True, by_threads(start, openblas()))
+
+
+def hips_autograd() -> Framework:
+    """HIPS autograd: ``value_and_grad`` over the list of parameters, which are then updated in place."""
+    autograd = importlib.import_module("autograd")
+    anp = importlib.import_module("autograd.numpy")
+    getval = importlib.import_module("autograd.tracer").getval
+
+    def cross_entropy(z: Any, y: Any) -> Any:
+        z = z - getval(z).max(axis=1, keepdims=True)  # a constant shift: no gradient is needed through it
+        return anp.sum(anp.log(anp.sum(anp.exp(z), axis=1)) - anp.sum(z * y, axis=1)) / len(y)
+
+    def sigmoid(z: Any) -> Any:
+        return 1 / (1 + anp.exp(-z))
+
+    names = pytorch_names(anp, sigmoid=sigmoid, relu=lambda z: z * (z > 0), cross_entropy=cross_entropy)
+
+    def start(case: Case) -> Run:
+        params, x, y_array = case.data()
+        y = one_hot(y_array, case)
+        gradient = autograd.value_and_grad(lambda p: case.forward(names, names, p, x, y))
+
+        def step() -> Any:
+            loss, grads = gradient(params)
+            for p, g in zip(params, grads, strict=True):
+                p -= case.lr * g
+            return loss
+
+        return Run(step, lambda: params)
+
+    return Framework("autograd", metadata.version("autograd"), True, by_threads(start, openblas()))
+
+
+CONTESTANTS: dict[str, tuple[str, Callable[[], Framework]]] = {
+    "NumPy": ("numpy", hand_written),
+    SUBJECT: (SUBJECT, lambda: torch_like(SUBJECT, SUBJECT)),
+    "PyTorch": ("torch", lambda: torch_like("PyTorch", "torch")),
+    "JAX": ("jax", jax_jit),
+    "MyGrad": ("mygrad", mygrad),
+    "autograd": ("autograd", hips_autograd),
+}
+
+
+def installed() -> dict[str, Framework]:
+    """The contestants that can be imported here; one that is present but broken fails loudly."""
+    found: dict[str, Framework] = {}
+    for name, (module, make) in CONTESTANTS.items():
+        try:
+            found[name] = make()
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+    return found
+
+
+class Disagreement(AssertionError):
+    """A contestant computes something else than the hand-written reference."""
+
+
+def check(case: Case, name: str, start: Start) -> None:
+    """First loss, and all parameters after three steps, must be those of hand-written NumPy, in float32.
+
+    Parameters move little in three steps, so the *change* of each is compared too, by its norm: a missing or
+    wrong gradient could otherwise hide behind the initial values. Its tolerance, and the absolute one, leave
+    room for a relu whose input is zero but for rounding, on which two correct programs may differ.
+    """
+    reference, run = by_hand(case), start()
+    losses = [(float(run.step().item()), float(reference.step())) for _ in range(3)]
+    where = f"{name}, {case.name}"
+    if not np.allclose(*losses[0], rtol=1e-4, atol=1e-7):
+        raise Disagreement(f"{where}: first loss {losses[0][0]}, by hand {losses[0][1]}")
+    for i, (got, want, before) in enumerate(
+        zip(run.params(), reference.params(), case.data()[0], strict=True)
+    ):
+        if got.dtype != np.float32 or got.shape != want.shape:
+            raise Disagreement(f"{where}: parameter {i} is {got.dtype}{got.shape}, not float32{want.shape}")
+        change = np.linalg.norm(got - want) / np.linalg.norm(want - before)
+        if not (np.allclose(got, want, rtol=1e-4, atol=1e-5) and change <= 1e-2):
+            worst = np.abs(got - want).max()
+            raise Disagreement(
+                f"{where}: parameter {i} after 3 steps: off by {worst:.2g}, its change by {change:.2%}"
+            )

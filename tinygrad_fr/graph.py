@@ -1,0 +1,611 @@
+"""The engine: it walks a recorded graph from the loss back to the leaves and adds up gradients on the way.
+
+The whole of reverse mode is `walk`. Gradients wait in `pending`, keyed by their node's stamp, and a heap serves the
+youngest node first: when a node is served, every use of it is younger, so all contributions to its gradient have arrived.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence, Set
+from heapq import heappop, heappush
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tinygrad_fr.node import Array, Memory, Node, mode
+from tinygrad_fr.tensor import Tensor, no_gradient, wrap
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+# -- recording on and off ----------------------------------------------------------------------------------------------
+
+
+class set_grad_enabled:
+    """Switch recording on or off, for the current thread: as a call, a context, or a decorator.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor(1.0, requires_grad=True)
+    >>> with set_grad_enabled(False):
+    ...     print((x * 2).requires_grad)
+    False
+    """
+
+    _wanted = 1
+
+    def __init__(self, mode: bool) -> None:  # noqa: A002 - PyTorch's name
+        self._wanted = 1 if mode else 0
+        self._before: list[int] = [_switch(self._wanted)]
+        self._called = True
+
+    _called = False
+
+    def __enter__(self) -> None:
+        if self._called:  # the call itself has switched: the context only has to switch back
+            self._called = False
+        else:
+            self._before.append(_switch(self._wanted))
+
+    def __exit__(self, *exc: object) -> None:
+        mode.state = self._before.pop()
+
+    def __call__(self, function: _F) -> _F:
+        if self._called:
+            self._called = False
+            mode.state = self._before.pop()
+        wanted = self._wanted
+
+        @functools.wraps(function)
+        def switched(*args: Any, **kwargs: Any) -> Any:
+            before = _switch(wanted)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                mode.state = before
+
+        return switched  # type: ignore[return-value]  # wraps keeps the signature, which mypy cannot see
+
+
+def _switch(wanted: int) -> int:
+    """Set the thread's mode and return the former one; anomaly mode stays on when recording does."""
+    before = mode.state
+    if bool(before) != bool(wanted):
+        mode.state = wanted
+    return before
+
+
+class no_grad(set_grad_enabled):
+    """A context and a decorator under which nothing is recorded: for updates and for evaluation.
+
+    >>> from tinygrad_fr import tensor
+    >>> w = tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     w -= 0.5
+    >>> w
+    tensor([0.5000], requires_grad=True)
+    """
+
+    _wanted = 0
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        self._before = []
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        self = object.__new__(cls)
+        if function is None:
+            return self
+        self._before = []
+        return self(function)  # @no_grad without parentheses
+
+
+class enable_grad(no_grad):
+    """A context and a decorator that records again, inside `no_grad`.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor(1.0, requires_grad=True)
+    >>> with no_grad(), enable_grad():
+    ...     print((x * 2).requires_grad)
+    True
+    """
+
+    _wanted = 1
+
+
+class inference_mode(no_grad):
+    """PyTorch's name for `no_grad` in programs that only predict; `inference_mode(False)` records.
+
+    >>> with inference_mode():
+    ...     print(is_grad_enabled())
+    False
+    """
+
+    def __init__(self, mode: Any = True) -> None:  # noqa: A002 - PyTorch's name
+        self._before = []
+        self._wanted = 0 if mode else 1
+
+    def __new__(cls, mode: Any = True) -> Any:  # noqa: A002
+        if isinstance(mode, bool):
+            return object.__new__(cls)
+        return no_grad(mode)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded in this thread.
+
+    >>> is_grad_enabled()
+    True
+    """
+    return mode.state != 0
+
+
+class detect_anomaly:
+    """A debugging context: it stops at the first NaN a backward pass makes, and names the operation and your line.
+
+    Nodes recorded inside remember the line that made them, which costs a few microseconds each.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor([0.0], requires_grad=True)
+    >>> with detect_anomaly():
+    ...     y = (x / x).sum()
+    ...     y.backward()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    RuntimeError: Function 'DivBackward0' returned nan values in its 0th output...
+    """
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self._check = check_nan
+        self._before: list[int] = []
+
+    def __enter__(self) -> None:
+        self._before.append(mode.state)
+        mode.state = 2 if self._check else 3
+
+    def __exit__(self, *exc: object) -> None:
+        mode.state = self._before.pop()
+
+
+# -- the walk ----------------------------------------------------------------------------------------------------------
+
+Waiting = tuple[Node, Any, bool]
+"""A node, the gradient that has arrived for it so far, and whether nobody else holds that gradient's memory."""
+
+RETAIN: Any = "retain"  # stands among a node's hooks for "keep the gradient in node.grad"
+
+
+def walk(
+    roots: Iterable[tuple[Node, Any]],
+    *,
+    keep: bool,
+    create_graph: bool,
+    only: set[Node] | None = None,
+    wanted: Set[Node] = frozenset(),
+) -> dict[int, Waiting]:
+    """Carry gradients from the roots down the graph, and return those that arrived, by stamp of their node.
+
+    Args:
+        roots: (node, gradient) pairs; gradients are arrays, or Tensors when `create_graph`.
+        keep: leave the graph usable for another walk; otherwise each node is freed as it is passed.
+        create_graph: run the formulas on Tensors, so that the gradients can be differentiated in turn.
+        only: the nodes worth visiting; None for all.
+        wanted: nodes that are not leaves whose gradient is asked for as well.
+    """
+    pending: dict[int, Waiting] = {}
+    arrived: dict[int, Waiting] = {}
+    heap: list[int] = []
+    last_write = Memory.last_write  # a node younger than that needs no version check
+    anomaly = mode.state == 2
+
+    for node, gradient in roots:
+        known = pending.get(node.stamp)
+        pending[node.stamp] = (node, gradient if known is None else known[1] + gradient, False)
+        if known is None and node.operation is not None:
+            heappush(heap, -node.stamp)
+    while heap:
+        node, g, _ = pending.pop(-heappop(heap))
+        if node.hooks is not None:
+            g = _run_hooks(node, g, create_graph)
+            last_write = Memory.last_write
+        if node in wanted:
+            arrived[node.stamp] = (node, g, False)
+        edges = node.edges
+        if edges is None:
+            raise RuntimeError(_FREED.format(name=node.name()))
+        if node.stamp < last_write:
+            _check_versions(node, edges)
+        for target, formula, saved, like, index in edges:
+            if only is not None and target not in only:
+                continue
+            if create_graph and index >= 0:
+                gradient = _differentiable(node, index, g, saved)
+            else:
+                gradient = formula(g, *saved)
+            if like is not None:
+                gradient = unbroadcast(gradient, *like)
+            if anomaly:
+                _check_nan(node, gradient, index)
+            stamp = target.stamp
+            waiting = pending.get(stamp)
+            if waiting is None:
+                pending[stamp] = (target, gradient, gradient is not g and index >= 0)
+                if target.operation is not None:
+                    heappush(heap, -stamp)
+            else:
+                pending[stamp] = (target, _sum(waiting, gradient, create_graph), True)
+        if not keep:
+            node.edges = None
+            node.inputs = ()
+    arrived.update(pending)
+    return arrived
+
+
+def _sum(waiting: Waiting, gradient: Any, create_graph: bool) -> Any:
+    """Add a contribution to what has arrived: in place when that memory is nobody else's, in a new array otherwise."""
+    _, total, owned = waiting
+    if owned and not create_graph and type(total) is np.ndarray and total.base is None and total.flags.writeable:
+        np.add(total, gradient, out=total)
+        return total
+    return total + gradient
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Undo broadcasting: sum the gradient over the axes that were stretched, back to the input's shape and dtype.
+
+    Broadcasting copies a value along an axis; by the chain rule its gradient is the sum over the copies (S4: `db` is the
+    sum of `dZ` over the samples).
+    """
+    have = g.shape
+    if have != shape:
+        if type(g) is np.ndarray and len(have) == 2 and have[1:] == shape:
+            g = np.add.reduce(g, 0)  # the bias of a layer, by far the commonest
+        else:
+            extra = len(have) - len(shape)
+            axes = (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1))
+            g = np.reshape(np.sum(g, axis=axes), shape) if axes else np.reshape(g, shape)
+    return g if g.dtype == dtype else g.astype(dtype)
+
+
+def _differentiable(node: Node, index: int, g: Tensor, saved: tuple[Array, ...]) -> Any:
+    """Run a gradient formula on Tensors that know where they come from, so that the result has a history too."""
+    operation = node.operation
+    if operation.once:
+        raise RuntimeError(
+            f"the gradient of {operation.name} cannot be differentiated again: its formula is only valid at first order. "
+            "Ask for it without create_graph=True, or write the operation from others."
+        )
+    arguments = []
+    for source, value in zip(operation.sources[index], saved, strict=False):  # a kernel may have kept more
+        origin = node if source == OUTPUT else node.inputs[source] if source >= 0 else None
+        arguments.append(wrap(value, origin) if isinstance(origin, Node) else value)
+    keywords = {word: (node.params or {})[word] for word in operation.keywords[index]}
+    return operation.formulas[index](g, *arguments, **keywords)
+
+
+OUTPUT, PLAIN = -1, -2
+"""Where a formula's argument comes from when it is not input 0, 1, ...: the operation's output, or a plain value."""
+
+_FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+    "freed): the graph was freed at {name} by the first backward(). Either call backward(retain_graph=True) the first "
+    "time, or run the forward pass again, which is the usual way: one forward, one backward."
+)
+
+
+def _check_versions(node: Node, edges: Sequence[Any]) -> None:
+    """Refuse to use a value that was overwritten after this node kept it: the gradient would be wrong without a word."""
+    for target, _, _, _, index in edges:
+        for source in node.operation.sources[index] if index >= 0 else ():
+            origin: Any = node if source == OUTPUT else node.inputs[source] if source >= 0 else None
+            memory = origin.memory if isinstance(origin, Node) else getattr(origin, "_memory", None)
+            if memory is not None and memory.written > node.stamp:
+                what = "its output" if source == OUTPUT else f"its input '{node.operation.inputs[source]}'"
+                raise RuntimeError(
+                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                    f"{node.operation.name} kept {what} for its gradient, which was written in place afterwards{_made(node)}. "
+                    "Write the update out of place (`x = x + 1` instead of `x += 1`), or update after backward()."
+                )
+        if target.memory is not None and target.stamp < target.memory.rebased < node.stamp:
+            raise RuntimeError(
+                f"{node.name()} used a view or a copy of a tensor that was modified by an inplace operation after the view "
+                f"was made{_made(node)}: take the view again after the modification."
+            )
+
+
+def _made(node: Node) -> str:
+    return f" (the operation was run at {node.site})" if node.site else " (detect_anomaly() names the line that ran it)"
+
+
+def _check_nan(node: Node, gradient: Any, index: int) -> None:
+    array = gradient._array if isinstance(gradient, Tensor) else gradient
+    if np.isnan(array).any():
+        where = f" The operation was run at {node.site}." if node.site else " It was run outside detect_anomaly()."
+        raise RuntimeError(f"Function '{node.name()}' returned nan values in its {max(index, 0)}th output.{where}")
+
+
+def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
+    """Show the complete gradient to the node's hooks; what a hook returns replaces it."""
+    shown = g if isinstance(g, Tensor) else wrap(g)
+    before = mode.state
+    if not create_graph:
+        mode.state = 0
+    try:
+        for hook in node.hooks or ():
+            if hook is RETAIN:
+                node.grad = shown if create_graph else wrap(np.array(shown._array))
+                continue
+            answer = hook(shown)
+            if answer is not None:
+                if not isinstance(answer, Tensor) or answer.shape != shown.shape:
+                    raise RuntimeError(
+                        f"a hook must return None or a Tensor of the gradient's shape {tuple(shown.shape)}, not "
+                        f"{tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__}"
+                    )
+                shown = answer
+    finally:
+        mode.state = before
+    return shown if isinstance(g, Tensor) else shown._array
+
+
+# -- what users call ---------------------------------------------------------------------------------------------------
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Compute the gradient of the tensors with respect to the leaves they depend on, and add it to each leaf's `.grad`.
+
+    For a scalar loss E it is ∂E/∂w for every leaf w (S0 to S4); for a tensor, `grad_tensors` gives ∂E/∂y and the chain
+    rule goes on from there. Nothing is written before the whole walk has succeeded.
+
+    Args:
+        tensors: one tensor, or several whose gradients are added.
+        grad_tensors: a gradient for each, of the tensor's shape; may be left out for scalars, where it is 1.
+        retain_graph: keep the graph for another backward; by default the same as `create_graph`.
+        create_graph: record the gradient computation itself, for derivatives of derivatives.
+        inputs: the only tensors whose `.grad` is wanted; all leaves by default.
+
+    Raises:
+        RuntimeError: when no gradient flows, when the graph was freed, when a shape does not fit, or when a value that
+            the walk needs was changed in place.
+
+    >>> from tinygrad_fr import tensor
+    >>> w = tensor([1.0, 2.0], requires_grad=True)
+    >>> backward((w * w).sum())
+    >>> w.grad
+    tensor([2., 4.])
+    """
+    if isinstance(tensors, Tensor) and grad_tensors is None and inputs is None and not create_graph:
+        node = tensors._node  # the training loop's own case, without the lists
+        if node is None:
+            no_gradient(tensors, "backward")
+        arrived = walk(((node, _seed(tensors, None)),), keep=bool(retain_graph), create_graph=False)
+    else:
+        roots = _roots(tensors, grad_tensors, create_graph, "backward")
+        targets = None if inputs is None else [_target(t) for t in _listed(inputs)]
+        arrived = _arrivals(roots, targets, create_graph if retain_graph is None else retain_graph, create_graph)
+        if targets is not None:
+            arrived = {node.stamp: arrived[node.stamp] for node in targets if node.stamp in arrived}
+    ready = []
+    for node, gradient, owned in arrived.values():
+        if node.hooks is not None and node.operation is None:
+            gradient, owned = _run_hooks(node, gradient, create_graph), False
+        if not create_graph:
+            if not (owned and type(gradient) is np.ndarray and gradient.base is None):
+                gradient = np.array(gradient) if isinstance(gradient, (np.ndarray, np.generic)) else gradient
+            gradient = wrap(gradient)
+        ready.append((node, gradient))
+    for node, gradient in ready:
+        if node.grad is None:
+            node.grad = gradient
+        elif create_graph or not isinstance(node.grad._array, np.ndarray):
+            node.grad = node.grad + gradient
+        else:
+            node.grad._array += gradient._array
+            if node.grad._memory is not None:
+                node.grad._memory.write()
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of the outputs with respect to the inputs, leaving every `.grad` as it is.
+
+    Only the part of the graph that leads to the inputs is walked. With `create_graph=True` the results can be
+    differentiated again, to any order.
+
+    Raises:
+        RuntimeError: as `backward`, and when an input was not used, unless `allow_unused=True` (then None) or
+            `materialize_grads=True` (then zeros).
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor(2.0, requires_grad=True)
+    >>> (first,) = grad(x**3, x, create_graph=True)   # 3x²
+    >>> grad(first, x)                                # 6x
+    (tensor(12.),)
+    """
+    if is_grads_batched:
+        raise ValueError("is_grads_batched is not supported: call grad() once for each row")
+    wanted = _listed(inputs)
+    targets = [_target(t) for t in wanted]
+    roots = _roots(outputs, grad_outputs, create_graph, "grad")
+    arrived = _arrivals(roots, targets, create_graph if retain_graph is None else retain_graph, create_graph)
+    results: list[Tensor | None] = []
+    for tensor, node in zip(wanted, targets, strict=True):
+        if node.stamp not in arrived:
+            if materialize_grads:
+                results.append(wrap(np.zeros_like(tensor._array)))
+                continue
+            if not allow_unused:
+                raise RuntimeError(
+                    "One of the differentiated Tensors appears to not have been used in the graph: the output does not "
+                    f"depend on the input of shape {tuple(tensor.shape)}. Set allow_unused=True if this is the desired "
+                    "behavior (its gradient is then None)."
+                )
+            results.append(None)
+            continue
+        _, gradient, _ = arrived[node.stamp]
+        if node.hooks is not None and node.operation is None:
+            gradient = _run_hooks(node, gradient, create_graph)
+        results.append(gradient if create_graph else wrap(_copied(gradient)))
+    return tuple(results)
+
+
+def _copied(gradient: Array) -> Array:
+    return np.array(gradient) if isinstance(gradient, (np.ndarray, np.generic)) else gradient
+
+
+def _listed(tensors: Any) -> Sequence[Tensor]:
+    found = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+    for t in found:
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensors, got {type(t).__name__}")
+    return found
+
+
+def _target(tensor: Tensor) -> Node:
+    if tensor._node is None:
+        raise RuntimeError(
+            "One of the differentiated Tensors does not require grad: set `requires_grad=True` on it before the forward pass."
+        )
+    return tensor._node
+
+
+def _roots(tensors: Any, gradients: Any, create_graph: bool, verb: Any) -> list[tuple[Node, Any]]:
+    outputs = _listed(tensors)
+    seeds = (gradients,) if gradients is None or isinstance(gradients, Tensor) or len(outputs) == 1 else tuple(gradients)
+    if len(outputs) == 1 and isinstance(gradients, (list, tuple)):
+        seeds = tuple(gradients)
+    if gradients is None:
+        seeds = (None,) * len(outputs)
+    if len(seeds) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(seeds)} gradients: give one gradient for each tensor")
+    roots = []
+    for output, seed in zip(outputs, seeds, strict=True):
+        if output._node is None:
+            no_gradient(output, verb)
+        value = _seed(output, seed)
+        if create_graph:
+            value = seed if isinstance(seed, Tensor) else wrap(value)
+        roots.append((output._node, value))
+    return roots
+
+
+_ONE = {np.dtype(t): np.dtype(t).type(1) for t in (np.float16, np.float32, np.float64)}
+
+
+def _seed(output: Tensor, gradient: Any) -> Array:
+    """∂E/∂E = 1, or the gradient that was given, checked against the shape of its tensor."""
+    array = output._array
+    if gradient is None:
+        if array.ndim == 0 and array.dtype in _ONE:
+            return _ONE[array.dtype]
+        if array.size != 1:
+            raise RuntimeError(
+                f"grad can be implicitly created only for scalar outputs, and this one has shape {tuple(array.shape)}: reduce "
+                "it first, `.sum().backward()` or `.mean().backward()`, or pass the gradient, `.backward(gradient)`."
+            )
+        return np.ones_like(array)
+    value = gradient._array if isinstance(gradient, Tensor) else np.asarray(gradient)
+    if value.shape != array.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output has a shape of {tuple(value.shape)} and output has a shape of "
+            f"{tuple(array.shape)}. They are ∂E/∂y and y: write a gradient of y's shape."
+        )
+    return value if value.dtype == array.dtype else value.astype(array.dtype)
+
+
+def _arrivals(roots: list[tuple[Node, Any]], targets: list[Node] | None, keep: bool, create_graph: bool) -> dict[int, Waiting]:
+    """Walk with recording set as `create_graph` asks, over the part of the graph that leads to the targets."""
+    only = None if targets is None else _leading_to([node for node, _ in roots], targets)
+    before = mode.state
+    if create_graph and before == 0:
+        mode.state = 1
+    try:
+        return walk(roots, keep=keep, create_graph=create_graph, only=only, wanted=set(targets or ()))
+    finally:
+        mode.state = before
+
+
+def _leading_to(roots: list[Node], targets: list[Node]) -> set[Node]:
+    """The nodes between the roots and the targets: found with a stack, then marked from the oldest to the youngest."""
+    found: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found.add(node)
+            if node.edges is None and node not in targets:
+                raise RuntimeError(_FREED.format(name=node.name()))
+            stack.extend(edge[0] for edge in node.edges or ())
+    only = found.intersection(targets)
+    for node in sorted(found, key=lambda n: n.stamp):
+        if any(edge[0] in only for edge in node.edges or ()):
+            only.add(node)
+    return only
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook away again; it works as a context too."""
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self._hooks, self._hook = hooks, hook
+
+    def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+    """Call `hook(gradient)` when this tensor's gradient is complete; a returned Tensor replaces the gradient.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor(1.0, requires_grad=True)
+    >>> handle = x.register_hook(lambda g: g * 10)
+    >>> (x * 2).backward()
+    >>> x.grad
+    tensor(20.)
+    """
+    if self._node is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if self._node.hooks is None:
+        self._node.hooks = []
+    self._node.hooks.append(hook)
+    return RemovableHandle(self._node.hooks, hook)
+
+
+def retain_grad(self: Tensor) -> None:
+    """Keep this tensor's gradient in `.grad` although it is not a leaf.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor(3.0, requires_grad=True)
+    >>> y = x * x
+    >>> y.retain_grad()
+    >>> (2 * y).backward()
+    >>> y.grad
+    tensor(2.)
+    """
+    if self._node is None:
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    if self._node.operation is not None:
+        if self._node.hooks is None:
+            self._node.hooks = []
+        if RETAIN not in self._node.hooks:
+            self._node.hooks.append(RETAIN)

@@ -1,0 +1,509 @@
+"""Layers and losses as plain functions: what a network computes, without the objects that hold its weights.
+
+The losses of a training loop are fused: one operation with one gradient formula, which is the one the courses derive.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from tinygrad_fr.node import Array
+from tinygrad_fr.operation import operation
+from tinygrad_fr.operations.activations import elu as elu
+from tinygrad_fr.operations.activations import gelu as gelu
+from tinygrad_fr.operations.activations import leaky_relu as leaky_relu
+from tinygrad_fr.operations.activations import logsigmoid as logsigmoid
+from tinygrad_fr.operations.activations import relu as _relu
+from tinygrad_fr.operations.activations import relu6 as relu6
+from tinygrad_fr.operations.activations import sigmoid as sigmoid
+from tinygrad_fr.operations.activations import silu as silu
+from tinygrad_fr.operations.activations import softplus as softplus
+from tinygrad_fr.operations.activations import softsign as softsign
+from tinygrad_fr.operations.arithmetic import abs as _abs
+from tinygrad_fr.operations.arithmetic import div, mul, sub
+from tinygrad_fr.operations.elementary import exp, log
+from tinygrad_fr.operations.elementary import tanh as tanh
+from tinygrad_fr.operations.indexing import one_hot as one_hot
+from tinygrad_fr.operations.indexing import take_along_dim, where
+from tinygrad_fr.operations.linalg import linear as linear
+from tinygrad_fr.operations.reductions import log_softmax as log_softmax
+from tinygrad_fr.operations.reductions import softmax as softmax
+from tinygrad_fr.operations.reductions import sum as _sum
+from tinygrad_fr.operations.shaping import reshape, squeeze, unsqueeze
+from tinygrad_fr.operations.shaping import pad as pad
+from tinygrad_fr.tensor import Tensor, wrap
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """The rectifier, max(0, x); `inplace=True` writes the result into the input.
+
+    >>> from tinygrad_fr import tensor
+    >>> relu(tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    from tinygrad_fr.operations.activations import _into
+
+    return _into(input, _relu(input), inplace) if inplace else _relu(input)
+
+
+# -- how the losses of the elements become one number -------------------------------------------------------------------
+
+
+def _reduced(elements: Any, reduction: str) -> Any:
+    return np.mean(elements) if reduction == "mean" else np.sum(elements) if reduction == "sum" else elements
+
+
+def _scale(shape: tuple[int, ...], reduction: str) -> float:
+    """The derivative of the reduction: each element counts 1/n in a mean, 1 in a sum."""
+    return 1 / max(math.prod(shape), 1) if reduction == "mean" else 1.0
+
+
+def _reduction(reduction: str, size_average: Any = None, reduce: Any = None) -> str:
+    """Check the reduction's name; PyTorch's old arguments, `size_average` and `reduce`, are understood."""
+    if size_average is not None or reduce is not None:
+        reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction!r} is not a valid value for reduction: choose 'mean', 'sum' or 'none'")
+    return reduction
+
+
+def _pair(name: str, input: Tensor, target: Any) -> tuple[Tensor, Tensor]:
+    """Input and target as tensors of one shape; a broadcast is done, with PyTorch's warning, since it is rarely meant."""
+    target = target if isinstance(target, Tensor) else wrap(np.asarray(target))
+    if input.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) in {name}. This will "
+            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size, for instance with "
+            "`target.view_as(input)`.",
+            UserWarning,
+            stacklevel=3,
+        )
+        zero = mul(input.detach(), 0.0)
+        input, target = input + mul(target.detach(), 0.0), target + zero
+    return input, target
+
+
+# -- mean squared error ------------------------------------------------------------------------------------------------
+
+
+def _mse_kernel(x: Array, target: Array, *, reduction: str) -> Array:
+    d = x - target
+    if reduction == "none":
+        return d * d
+    d = d.ravel()
+    total = d.dot(d)
+    return total / d.dtype.type(d.size) if reduction == "mean" else total
+
+
+def _mse_dx_kernel(g: Array, x: Array, target: Array, *, reduction: str) -> Array:
+    d = x - target
+    return np.multiply(d, g * d.dtype.type(2 * _scale(d.shape, reduction)), d)
+
+
+@operation(
+    "MSE",
+    r"\operatorname{MSE}({x}, {target})",
+    samples=lambda draw: [
+        ((draw.uniform((2, 3), -2, 2), draw.uniform((2, 3), -2, 2)), {"reduction": r}) for r in ("mean", "sum", "none")
+    ],
+    dx=lambda g, x, target, *, reduction: g * (2 * _scale(x.shape, reduction)) * (x - target),  # (2/n)(Y − Y*)   S0
+    dtarget=lambda g, x, target, *, reduction: g * (2 * _scale(x.shape, reduction)) * (target - x),
+    kernel=_mse_kernel,
+    kernel_dx=_mse_dx_kernel,
+)
+def _mse_loss(x: Array, target: Array, *, reduction: str) -> Array:
+    """(y − y*)², averaged, summed, or element by element."""
+    return _reduced((x - target) ** 2, reduction)
+
+
+def mse_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
+) -> Tensor:
+    """The mean squared error, mean((y − y*)²); ∂E/∂Y = (2/n)(Y − Y*) (S0, S2).
+
+    Args:
+        input: the predictions Y, any shape.
+        target: the wanted values Y*, of the same shape.
+        reduction: "mean", "sum", or "none" for one value per element.
+
+    >>> from tinygrad_fr import tensor
+    >>> mse_loss(tensor([1.0, 0.0, 0.0, 1.0]), tensor([0.0, 0.0, 0.0, 0.0]))
+    tensor(0.5000)
+    """
+    reduction = _reduction(reduction, size_average, reduce)
+    input, target = _pair("mse_loss", input, target)
+    if weight is None:
+        return _mse_loss(input, target, reduction=reduction)
+    return _finish(mul(_mse_loss(input, target, reduction="none"), weight), reduction)
+
+
+def _finish(elements: Tensor, reduction: str) -> Tensor:
+    """Reduce the losses of the elements, for the losses that are composed."""
+    if reduction == "none":
+        return elements
+    total = _sum(elements)
+    return div(total, max(elements.numel(), 1)) if reduction == "mean" else total
+
+
+def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
+    """The mean absolute error, mean(|y − y*|); the derivative where they meet is 0.
+
+    >>> from tinygrad_fr import tensor
+    >>> l1_loss(tensor([1.0, 3.0]), tensor([0.0, 0.0]))
+    tensor(2.)
+    """
+    input, target = _pair("l1_loss", input, target)
+    return _finish(_abs(sub(input, target)), _reduction(reduction, size_average, reduce))
+
+
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """½ d² / β where |d| < β, |d| − β/2 beyond: squared near the target, absolute far from it.
+
+    >>> from tinygrad_fr import tensor
+    >>> smooth_l1_loss(tensor([0.5, 3.0]), tensor([0.0, 0.0]))
+    tensor(1.3125)
+    """
+    input, target = _pair("smooth_l1_loss", input, target)
+    d = sub(input, target)
+    size = _abs(d)
+    elements = size if beta == 0 else where(size < beta, mul(mul(d, d), 0.5 / beta), sub(size, 0.5 * beta))
+    return _finish(elements, _reduction(reduction, size_average, reduce))
+
+
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    """½ d² where |d| < δ, δ (|d| − δ/2) beyond.
+
+    >>> from tinygrad_fr import tensor
+    >>> huber_loss(tensor([0.5, 3.0]), tensor([0.0, 0.0]))
+    tensor(1.3125)
+    """
+    return mul(smooth_l1_loss(input, target, reduction=reduction, beta=delta), delta)
+
+
+# -- binary cross-entropy ----------------------------------------------------------------------------------------------
+
+
+@operation(
+    "BCE",
+    r"\operatorname{BCE}({x}, {target})",
+    quiet=True,
+    samples=lambda draw: [
+        ((draw.uniform((2, 3), 0.1, 0.9), draw.uniform((2, 3), 0.1, 0.9)), {"reduction": r}) for r in ("mean", "sum", "none")
+    ],
+    dx=lambda g, x, target, *, reduction: g  # −y/A + (1−y)/(1−A) = (A − y) / (A (1 − A))   S1
+    * _scale(x.shape, reduction)
+    * ((x - target) / np.maximum(x * (1 - x), 1e-12)),
+    dtarget=lambda g, x, *, reduction: g * _scale(x.shape, reduction) * (np.log(1 - x) - np.log(x)),
+)
+def _binary_cross_entropy(x: Array, target: Array, *, reduction: str) -> Array:
+    """−y log a − (1 − y) log(1 − a), with both logarithms held above −100."""
+    elements = -(target * np.maximum(np.log(x), -100) + (1 - target) * np.maximum(np.log(1 - x), -100))
+    return _reduced(elements, reduction)
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """The binary cross-entropy of probabilities, C = −y log ŷ − (1 − y) log(1 − ŷ), averaged (S1, S4).
+
+    The logarithms are held above −100, so that a prediction of exactly 0 or 1 costs at most 100, as in PyTorch.
+    ∂C/∂A = −y/A + (1 − y)/(1 − A), computed as (A − y) / max(A (1 − A), 10⁻¹²).
+
+    Raises:
+        RuntimeError: for an input outside [0, 1], such as logits (`binary_cross_entropy_with_logits` takes those).
+
+    >>> from tinygrad_fr import tensor
+    >>> binary_cross_entropy(tensor([0.5, 0.0]), tensor([1.0, 1.0]))
+    tensor(50.3466)
+    """
+    reduction = _reduction(reduction, size_average, reduce)
+    if not isinstance(target, Tensor) or input.shape != target.shape:
+        shape = tuple(target.shape) if isinstance(target, Tensor) else type(target).__name__
+        raise ValueError(
+            f"Using a target size ({shape}) that is different to the input size ({tuple(input.shape)}) is deprecated. Please "
+            "ensure they have the same size, for instance with `target.view_as(input)`."
+        )
+    values = input._array
+    if isinstance(values, np.ndarray) and values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise RuntimeError(
+            f"all elements of input should be between 0 and 1, and they go from {values.min():.4g} to {values.max():.4g}: apply "
+            "`sigmoid` first, or use `binary_cross_entropy_with_logits`."
+        )
+    if weight is None:
+        return _binary_cross_entropy(input, target, reduction=reduction)
+    return _finish(mul(_binary_cross_entropy(input, target, reduction="none"), weight), reduction)
+
+
+@operation(
+    "BCE∘σ",
+    r"\operatorname{BCE}(\sigma({x}), {target})",
+    samples=lambda draw: [
+        ((draw.uniform((2, 3), -3, 3), draw.uniform((2, 3), 0.1, 0.9)), {"reduction": r}) for r in ("mean", "sum", "none")
+    ],
+    dx=lambda g, x, target, *, reduction: g  # ∂C/∂Z = A − y with A = σ(Z)   S1
+    * _scale(x.shape, reduction)
+    * (0.5 + 0.5 * np.tanh(0.5 * x) - target),
+    dtarget=lambda g, x, *, reduction: -g * _scale(x.shape, reduction) * x,
+)
+def _binary_cross_entropy_with_logits(x: Array, target: Array, *, reduction: str) -> Array:
+    """max(z, 0) − z y + log(1 + e^{−|z|}), which is the binary cross-entropy of σ(z) without its overflow."""
+    return _reduced(np.maximum(x, 0) - x * target + np.log1p(np.exp(-np.abs(x))), reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Any = None,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """The binary cross-entropy of σ(z), computed from z so that nothing overflows; ∂C/∂Z = A − y (S1).
+
+    Args:
+        input: the logits z.
+        target: the wanted probabilities, of the same shape.
+        weight: multiplies the loss of each element.
+        pos_weight: multiplies the part of the positive class.
+
+    Raises:
+        ValueError: when the shapes differ.
+
+    >>> from tinygrad_fr import tensor
+    >>> binary_cross_entropy_with_logits(tensor([0.0, 1000.0]), tensor([1.0, 1.0]))
+    tensor(0.3466)
+    """
+    reduction = _reduction(reduction, size_average, reduce)
+    if input.shape != target.shape:
+        raise ValueError(
+            f"Target size ({target.shape}) must be the same as input size ({input.shape}): write `target.view_as(input)`, or "
+            "`target.unsqueeze(1)` for a column of outputs."
+        )
+    if weight is None and pos_weight is None:
+        return _binary_cross_entropy_with_logits(input, target, reduction=reduction)
+    if pos_weight is None:
+        elements = _binary_cross_entropy_with_logits(input, target, reduction="none")
+    else:
+        push = mul(sub(pos_weight, 1), target)
+        elements = sub(mul(sub(1, target), input), mul(logsigmoid(input), push + 1))
+    return _finish(elements if weight is None else mul(elements, weight), reduction)
+
+
+# -- cross-entropy -----------------------------------------------------------------------------------------------------
+
+
+def _softmax(x: Any) -> Any:
+    """e^{z − max z} / Σ e^{z − max z} along axis 1, the classes; the largest exponent is 0 (S1)."""
+    e = np.exp(x - np.max(x, axis=1, keepdims=True))
+    return e / np.sum(e, axis=1, keepdims=True)
+
+
+def _cross_entropy_kernel(x: Array, target: Array) -> tuple[Array, Array]:
+    """The loss, and the probabilities A, which the gradient A − y needs again."""
+    rows = np.arange(len(target))
+    top = np.maximum.reduce(x, axis=1, keepdims=True)
+    a = x - top
+    picked = a[rows, target]
+    np.exp(a, a)
+    total = np.add.reduce(a, axis=1, keepdims=True)
+    np.divide(a, total, a)
+    loss = np.add.reduce(np.log(total[:, 0]) - picked) / x.dtype.type(max(len(target), 1))
+    return loss, a
+
+
+def _cross_entropy_dx_kernel(g: Array, x: Array, target: Array, a: Array) -> Array:
+    scale = g / a.dtype.type(max(len(target), 1))
+    dz = np.multiply(a, scale)
+    dz[np.arange(len(target)), target] -= scale
+    return dz
+
+
+@operation(
+    "CE∘softmax",
+    r"\operatorname{CE}(\operatorname{softmax}({x}), {target})",
+    samples=lambda draw: [(draw.uniform((4, 3), -2, 2), draw.integers((4,), 0, 3))],
+    dx=lambda g, x, target: (g / len(target)) * (_softmax(x) - (target[:, None] == np.arange(x.shape[1]))),  # A − y   S1
+    kernel=_cross_entropy_kernel,
+    kernel_keeps=True,
+    kernel_dx=_cross_entropy_dx_kernel,
+)
+def _cross_entropy(x: Array, target: Array) -> Array:
+    """The mean over the samples of −log softmax(z)ᵧ."""
+    top = np.max(x, axis=1, keepdims=True)
+    total = np.log(np.sum(np.exp(x - top), axis=1)) + top[:, 0]
+    return np.mean(total - np.take_along_axis(x, target[:, None], 1)[:, 0])
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The cross-entropy of softmax(z), computed from z: −log of the probability of the right class, averaged.
+
+    With A = softmax(Z), the gradient is ∂C/∂Z = A − y (S1), divided by the number of samples in a mean.
+
+    Args:
+        input: the logits, (classes,), (samples, classes) or (samples, classes, d₁, ...).
+        target: the class numbers (int64), without the class axis; or probabilities, of the input's shape.
+        weight: (classes,), one factor for each class.
+        ignore_index: samples of this class number count for nothing.
+        reduction: "mean" (weighted when there are weights), "sum" or "none".
+        label_smoothing: the share of the target spread over all classes, between 0 and 1.
+
+    Raises:
+        IndexError: for a class number outside the classes.
+        ValueError: when the numbers of samples differ.
+        RuntimeError: for a target that is neither class numbers nor probabilities.
+
+    >>> from tinygrad_fr import tensor
+    >>> cross_entropy(tensor([[0.0, 0.0]]), tensor([1]))
+    tensor(0.6931)
+    """
+    reduction = _reduction(reduction, size_average, reduce)
+    if target.dtype.kind == "f":
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    axis = 1 if input.ndim > 1 else 0
+    classes = input.shape[axis]
+    _check_classes("cross_entropy", input, target, classes, ignore_index)
+    plain = weight is None and label_smoothing == 0 and reduction == "mean"
+    if plain and input.ndim == 2 and target.numel() and not _any(target._array == ignore_index):
+        return _cross_entropy(input, target)
+    logs = log_softmax(input, axis)
+    loss = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
+    if label_smoothing == 0:
+        return loss
+    spread = logs if weight is None else mul(logs, reshape(weight, (-1,) + (1,) * (input.ndim - axis - 1)))
+    counted = target._array != ignore_index
+    smooth = mul(where(wrap(counted), _sum(spread, axis), 0.0), -1)
+    if reduction == "mean":
+        chosen = np.where(counted, target._array, 0)
+        share = counted if weight is None else np.where(counted, weight._array[chosen], 0)
+        smooth = div(_sum(smooth), float(np.sum(share)))
+    elif reduction == "sum":
+        smooth = _sum(smooth)
+    return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+
+
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
+) -> Tensor:
+    """Cross-entropy against probabilities, −Σ y log softmax(z)."""
+    if input.shape != target.shape:
+        raise RuntimeError(
+            f"cross_entropy: a target of dtype {target.dtype} holds probabilities and must have the input's shape "
+            f"{tuple(input.shape)}, not {tuple(target.shape)}. For class numbers, write `target.long()`."
+        )
+    axis = 1 if input.ndim > 1 else 0
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / input.shape[axis]
+    terms = mul(target, log_softmax(input, axis))
+    if weight is not None:
+        terms = mul(terms, reshape(weight, (-1,) + (1,) * (input.ndim - axis - 1)))
+    elements = mul(_sum(terms, axis), -1)
+    return _finish(elements, reduction)
+
+
+def _any(mask: Any) -> bool:
+    return bool(np.any(mask))
+
+
+def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignore_index: int) -> None:
+    """Refuse targets that are not class numbers of this input, before anything is computed."""
+    if target.dtype.kind not in "iu":
+        raise RuntimeError(f"{name}: expected class numbers of dtype int64, got {target.dtype}: write `target.long()`")
+    expected = (*input.shape[:1], *input.shape[2:]) if input.ndim > 1 else ()
+    if tuple(target.shape) != tuple(expected):
+        raise ValueError(
+            f"{name}: Expected input batch_size ({input.shape[0] if input.ndim else 1}) to match target batch_size "
+            f"({target.shape[0] if target.ndim else 1}): for an input of shape {tuple(input.shape)} the target must have shape "
+            f"{tuple(expected)}, and it has {tuple(target.shape)}."
+        )
+    values = target._array
+    if isinstance(values, np.ndarray) and values.size:
+        low, high = int(values.min()), int(values.max())
+        if (low < 0 and low != ignore_index) or (high >= classes and high != ignore_index) or (
+            low == ignore_index and _any((values != ignore_index) & (values < 0))
+        ):
+            bad = low if low < 0 and low != ignore_index else high
+            raise IndexError(f"{name}: Target {bad} is out of bounds: the input has {classes} classes, numbered from 0.")
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The negative log-likelihood: minus the input at each sample's class, averaged; the input is log-probabilities.
+
+    >>> from tinygrad_fr import tensor
+    >>> nll_loss(tensor([[-0.5, -1.0]]), tensor([1]))
+    tensor(1.)
+    """
+    reduction = _reduction(reduction, size_average, reduce)
+    axis = 1 if input.ndim > 1 else 0
+    _check_classes("nll_loss", input, target, input.shape[axis], ignore_index)
+    counted = np.asarray(target._array != ignore_index)
+    chosen = wrap(np.where(counted, target._array, 0).astype(np.int64))
+    picked = squeeze(take_along_dim(input, unsqueeze(chosen, axis), axis), axis)
+    share = counted.astype(input.dtype) if weight is None else np.where(counted, weight._array[chosen._array], 0)
+    elements = mul(where(wrap(counted), picked, 0.0), wrap(np.asarray(-share, input.dtype)))
+    if reduction != "mean":
+        return _finish(elements, reduction)
+    with np.errstate(all="ignore"):
+        return div(_sum(elements), float(np.sum(share)))
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """The Kullback-Leibler divergence, y (log y − x), where x is a log-probability; "batchmean" divides by the samples.
+
+    >>> from tinygrad_fr import tensor
+    >>> kl_div(tensor([[-0.6931, -0.6931]]), tensor([[0.5, 0.5]]), reduction="batchmean").round(decimals=3)
+    tensor(-0.)
+    """
+    if log_target:
+        elements = mul(exp(target), sub(target, input))
+    else:
+        safe = where(target > 0, target, 1.0)
+        elements = sub(mul(target, log(safe)), mul(target, input))
+    if reduction == "batchmean":
+        return div(_sum(elements), max(input.shape[0], 1) if input.ndim else 1)
+    return _finish(elements, _reduction(reduction, size_average, reduce))
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """Each vector along an axis, divided by its norm (or by eps where that is larger).
+
+    >>> from tinygrad_fr import tensor
+    >>> normalize(tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
+    from tinygrad_fr.operations.activations import clamp
+    from tinygrad_fr.operations.reductions import norm
+
+    return div(input, clamp(norm(input, p, dim, keepdim=True), min=eps))
+
+

@@ -1,0 +1,121 @@
+"""What the framework remembers of one operation, so that its gradient can be computed later.
+
+A `Node` points at its parents and at nothing else: no node knows the tensor it made nor the nodes that use
+it, so a graph never holds a reference cycle and disappears with the last tensor that needs it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+Array: TypeAlias = Any
+"""Whatever speaks NumPy's protocols: `numpy.ndarray`, a NumPy scalar, a Dask or CuPy array, a recorder."""
+
+Edge: TypeAlias = "tuple[Node, Callable[..., Array], tuple[Array, ...], tuple[tuple[int, ...], Any] | None, int]"
+"""From a node to one parent: (parent, gradient formula, what it reads, shape and dtype to come back to, input index)."""
+
+tick = itertools.count(1).__next__
+"""The clock. Every node and every in-place write takes a stamp, so "was it made before?" is one comparison."""
+
+
+class Mode(threading.local):
+    """Whether operations are recorded, for the current thread: 0 no, 1 yes, 2 yes with the user's line."""
+
+    state: int = 1
+
+
+mode = Mode()
+
+
+class Memory:
+    """When a piece of memory shared by a tensor, its views and its detached copies was last written in place."""
+
+    __slots__ = ("rebased", "written")
+
+    last_write: int = 0  # of any memory: a walk over nodes that are all younger needs no check at all
+
+    def __init__(self) -> None:
+        self.written = 0
+        self.rebased = 0  # the last write that was itself recorded: views made before it are out of date
+
+    def write(self) -> int:
+        """Note a write that happens now; the stamp is returned."""
+        self.written = Memory.last_write = stamp = tick()
+        return stamp
+
+
+class Node:
+    """One recorded operation, or a leaf (a tensor whose gradient the user wants).
+
+    Attributes:
+        operation: the declaration that was run; None for a leaf.
+        inputs: for each input, its Node, the constant Tensor, or the Python number that was given.
+        params: the operation's keyword arguments (`dim`, `keepdim`, ...).
+        edges: one for each input that needs a gradient; () for a leaf; None once the graph is freed.
+        stamp: the time of creation. A parent is always older than its children: sorting is a topological order.
+        memory: set when the value is viewed, detached or written in place.
+        grad: the gradient, a Tensor, of a leaf or of a node that retains it.
+        hooks: what to call on the gradient when it is complete.
+        site: "file:line" of the user's code that made the node, when it was asked for.
+    """
+
+    __slots__ = ("__weakref__", "edges", "grad", "hooks", "inputs", "memory", "operation", "params", "site", "stamp")
+
+    operation: Any
+    inputs: tuple[Any, ...]
+    params: dict[str, Any] | None
+    edges: tuple[Edge, ...] | None
+    stamp: int
+    memory: Memory | None
+    grad: Any
+    hooks: list[Callable[[Any], Any]] | None
+    site: str | None
+
+    def __init__(
+        self,
+        operation: Any = None,
+        inputs: tuple[Any, ...] = (),
+        edges: tuple[Edge, ...] = (),
+        params: dict[str, Any] | None = None,
+    ) -> None:
+        self.operation = operation
+        self.inputs = inputs
+        self.params = params
+        self.edges = edges
+        self.stamp = tick()
+        self.memory = self.grad = self.hooks = self.site = None
+
+    @property
+    def is_leaf(self) -> bool:
+        """True when nothing was computed to make it: its gradient is accumulated, not passed on."""
+        return self.operation is None
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """The parents as PyTorch lists them: (node, 0) for each input, (None, 0) for a constant."""
+        return tuple((i if isinstance(i, Node) else None, 0) for i in self.inputs)
+
+    def name(self) -> str:
+        """PyTorch's name of the node, such as `MulBackward0` or `AccumulateGrad`."""
+        if self.operation is None:
+            return "AccumulateGrad"
+        return "".join(word.capitalize() for word in self.operation.name.split("_")) + "Backward0"
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def user_site() -> str:
+    """The innermost line of the running program that is not the framework's own, as "file:line"."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

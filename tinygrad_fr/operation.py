@@ -1,0 +1,404 @@
+"""An operation is one declaration: its formula, the formula of each gradient, and how it is drawn and tested.
+
+The formulas are plain functions of arrays, written with operators and NumPy functions only. What they do depends on what
+flows through them: arrays give values, Tensors give a graph (hence derivatives of any order), symbols give text.
+This module turns a declaration into the function that users call, and keeps them all in `REGISTRY`.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import linecache
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_fr.graph import OUTPUT, PLAIN
+from tinygrad_fr.node import Array, Node, mode, tick, user_site
+from tinygrad_fr.tensor import Tensor, as_array, cut_reason, get_default_dtype, shared_memory, wrap
+
+Formula = Callable[..., Any]
+
+
+class Operation:
+    """A declaration, read by the engine, the tests, the pictures, the derivations and the compiler.
+
+    Attributes:
+        name: the public name, and PyTorch's.
+        symbol: what stands in a node of a drawing.
+        latex: a template such as `\\sigma({x})`: each input, braces included, gives way to its own LaTeX in braces.
+        forward: the formula, from arrays to an array.
+        inputs: the names of its array arguments.
+        formulas: for each input, its gradient formula, or None where there is no gradient.
+        sources: for each formula, where its arguments come from (input number, OUTPUT, or PLAIN for a shape).
+        domain: the interval from which the tests draw values; kinks are points where no derivative is checked.
+        view: the result may share memory with the first input.
+        broadcasts: True when the inputs are broadcast against each other, or the names of those that are.
+        floats: integers and booleans are turned into the default float dtype first.
+        keywords: for each formula, the keyword arguments it reads.
+        keeps: the kernel returns (result, something more) and the kernels of the gradients take that as last argument.
+        hint: from the shapes of the inputs, the sentence that explains a failure.
+        once: the gradient formula is only valid at first order.
+        numpy: NumPy's functions of the same meaning, which record when they meet a Tensor.
+    """
+
+    __slots__ = (
+        "broadcasts", "domain", "floats", "formulas", "forward", "hint", "inputs", "keeps", "kernel", "kernels", "keywords", "kinks",
+        "latex", "name", "numpy", "once", "output", "samples", "sources", "symbol", "view",
+    )  # fmt: skip
+
+    def __init__(self, forward: Formula, name: str, gradients: dict[str, Formula], kernels: dict[str, Formula]) -> None:
+        self.forward, self.name = forward, name
+        self.inputs = tuple(_reads(forward) or _reads(forward, "VAR_POSITIONAL"))
+        unknown = set(gradients) - set(self.inputs)
+        if unknown:
+            raise TypeError(f"{name}: gradient formulas for {sorted(unknown)}, but the inputs are {self.inputs}")
+        self.formulas = tuple(gradients.get(i) for i in self.inputs)
+        self.kernels = tuple(kernels.get(i) for i in self.inputs)
+        self.output = "y"
+        self.sources: tuple[tuple[int, ...], ...] = tuple(
+            () if f is None else tuple(map(self._source, _reads(f)[1:])) for f in self.formulas
+        )
+        self.keywords = tuple(() if f is None else tuple(_reads(f, "KEYWORD_ONLY")) for f in self.formulas)
+
+    def _source(self, word: str) -> Any:
+        """What a word in a gradient formula stands for: an input, an input's shape, else the output."""
+        if word in self.inputs:
+            return self.inputs.index(word)
+        if word.removesuffix("_shape") in self.inputs:
+            return PLAIN - self.inputs.index(word.removesuffix("_shape"))
+        self.output = word
+        return OUTPUT
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    @functools.cache  # noqa: B019 - declarations live as long as the program
+    def of(self, count: int) -> Operation:
+        """The same declaration for so many inputs, when its formula takes `*tensors`.
+
+        Its one gradient formula serves each input, told which by the keyword `index`; `*tensors` in it stands for all the
+        inputs, `*tensors_shape` for all their shapes.
+        """
+        (word,), (formula,), numbers = self.inputs, self.formulas, range(count)
+        op = copy.copy(self)
+        op.inputs = tuple(f"{word}{i}" for i in numbers)
+        op.latex = self.latex.replace(f"{{{word}}}", ", ".join(f"{{{name}}}" for name in op.inputs))
+        op.kernels = (None,) * count
+        if formula is None:
+            op.formulas, op.sources, op.keywords = (None,) * count, ((),) * count, ((),) * count
+            return op
+        op.formulas = tuple(functools.partial(formula, index=i) for i in numbers)
+        kept = _reads(formula, "VAR_POSITIONAL")
+        op.sources = ((tuple(numbers) if kept == [word] else tuple(PLAIN - i for i in numbers) if kept else ()),) * count
+        op.keywords = (tuple(k for k in self.keywords[0] if k != "index"),) * count
+        return op
+
+
+REGISTRY: dict[str, Operation] = {}
+"""Every declared operation, by name, in the order of declaration. The tests run over it."""
+
+NUMPY: dict[Any, Callable[..., Any]] = {}
+"""NumPy function -> the public function that records it. Composed functions add themselves with `implements`."""
+
+
+def _reads(formula: Formula, kind: str = "POSITIONAL_OR_KEYWORD") -> list[str]:
+    """The arguments of a formula, by kind. What a gradient formula reads is exactly what is kept for the backward pass."""
+    return [p.name for p in inspect.signature(formula).parameters.values() if p.kind.name == kind]
+
+
+def operation(
+    symbol: str,
+    latex: str,
+    *,
+    kernel: Formula | None = None,
+    domain: tuple[float, float] = (-3.0, 3.0),
+    kinks: Sequence[float] = (),
+    samples: Callable[[Any], Any] | None = None,
+    broadcasts: bool | tuple[str, ...] = (),
+    floats: bool = False,
+    view: bool = False,
+    once: bool = False,
+    quiet: bool = False,
+    numpy: Sequence[Any] = (),
+    hint: Callable[..., str] | None = None,
+    kernel_keeps: bool = False,
+    name: str | None = None,
+    **gradients: Formula,
+) -> Callable[[Formula], Callable[..., Tensor]]:
+    """Declare an operation: decorates its forward formula, and takes one gradient formula per input as `dx=`, `da=`...
+
+    A gradient formula `dx=lambda g, x, y: ...` receives the gradient `g` of the output and whatever else it names: an
+    input, the output (any other name), or an input's shape (`x_shape`). What it does not name is not kept in memory.
+    Keyword-only arguments of the forward formula (`dim`, ...) are passed to the gradient formulas as well.
+    `kernel=` and `kernel_dx=` may give faster programs for NumPy arrays alone; the tests prove them equal to the formula.
+
+    `quiet=True` is for formulas that rightly give inf or nan somewhere: NumPy is told not to warn, as PyTorch does not.
+    `samples(draw)` gives the tests a list of cases, each a tuple of arrays, or (tuple of arrays, keywords).
+
+    Returns:
+        The function that users call: it takes Tensors (or numbers), computes, and records.
+    """
+    hush: Callable[[Formula], Formula] = np.errstate(all="ignore") if quiet else lambda f: f
+    gradients = {key: hush(formula) for key, formula in gradients.items()}
+    rules = {key[1:]: formula for key, formula in gradients.items() if not key.startswith("kernel")}
+    kernels = {key.removeprefix("kernel_d"): formula for key, formula in gradients.items() if key.startswith("kernel_")}
+
+    def declare(forward: Formula) -> Callable[..., Tensor]:
+        op = Operation(hush(forward), name or forward.__name__.lstrip("_"), rules, kernels)
+        op.symbol, op.latex, op.domain, op.kinks, op.samples = symbol, latex, domain, tuple(kinks), samples
+        op.broadcasts, op.floats, op.view, op.once, op.numpy = broadcasts, floats, view, once, tuple(numpy)
+        op.kernel, op.hint, op.keeps = kernel and hush(kernel), hint, kernel_keeps
+        if _reads(forward, "VAR_POSITIONAL"):
+            function: Any = lambda *args, **params: record(op.of(len(args)), args, params)  # noqa: E731
+        elif _reads(forward, "KEYWORD_ONLY") or view or not any(op.formulas):
+            function = lambda *args, **params: record(op, args, params)  # noqa: E731 - updated just below
+        else:
+            function = _fast(op)
+        for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
+            setattr(function, attribute, getattr(forward, attribute))
+        function.operation = op
+        REGISTRY[op.name] = op
+        for numpy_function in numpy:
+            NUMPY[numpy_function] = function
+        return function
+
+    return declare
+
+
+def implements(*numpy_functions: Any) -> Callable[[Formula], Formula]:
+    """Let NumPy's functions call the decorated one when they meet a Tensor."""
+
+    def register(function: Formula) -> Formula:
+        for numpy_function in numpy_functions:
+            NUMPY[numpy_function] = function
+        return function
+
+    return register
+
+
+# -- recording ---------------------------------------------------------------------------------------------------------
+
+_FAST = """
+def {name}({args}{star}):
+    if not ({tensors}):
+        return record(op, ({args},), {params})
+    {nodes}
+    if ({constant}) or not mode.state:
+        return record(op, ({args},), {params})
+    {arrays}
+    if not ({plain}):
+        return record(op, ({args},), {params})
+    try:
+        {result} = kernel({values}{passed})
+    except Exception as error:
+        raise explain(op, ({values},), {params}, error) from None
+    {edges}
+    out = new(Tensor)
+    out._array = y
+    out._memory = None
+    out._node = node = new(Node)
+    node.operation = op
+    node.inputs = ({inputs},)
+    node.edges = edges
+    node.stamp = tick()
+    node.params = {stored}
+    node.memory = node.grad = node.hooks = node.site = None
+    if mode.state == 2:
+        node.site = user_site()
+    {view}
+    return out
+"""
+
+
+def _fast(op: Operation) -> Callable[..., Tensor]:
+    """The recorder of an operation, written out for its number of inputs and its keywords: this is the hot path.
+
+    It serves Tensors of NumPy arrays that need no broadcasting and no promotion, and hands everything else to `record`.
+    """
+    count = range(len(op.inputs))
+    floating = [i for i in count if op.formulas[i]]
+    tests = [f"type(a{i}) is ndarray" for i in count]
+    tests += [f"a{i}.dtype is a{floating[0]}.dtype" for i in floating[1:]]
+    tests += [f"a{i}.shape == a0.shape" for i in count[1:] if op.broadcasts is True]
+    edge = {}
+    names = _reads(op.forward, "KEYWORD_ONLY")
+    params = "{" + ", ".join(f"'{word}': {word}" for word in names) + "}"
+    for i in floating:
+        given = ", ".join(f"{word}={word}" for word in op.keywords[i])
+        formula = f"partial(d{i}, {given})" if given else f"d{i}"
+        words = [f"a{s}" if s >= 0 else "y" if s == OUTPUT else f"a{PLAIN - s}.shape" for s in op.sources[i]]
+        words += ["kept"] if op.keeps and op.kernels[i] else []
+        like = f"(a{i}.shape, a{i}.dtype)" if op.broadcasts is not True and op.inputs[i] in op.broadcasts else "None"
+        edge[i] = f"(n{i}, {formula}, ({''.join(w + ', ' for w in words)}), {like}, {i})"
+    if len(floating) == 1:
+        lines = [f"edges = ({edge[floating[0]]},)"]
+    elif len(floating) == 2:
+        i, j = floating
+        lines = [f"if n{j} is None: edges = ({edge[i]},)", f"elif n{i} is None: edges = ({edge[j]},)"]
+        lines.append(f"else: edges = ({edge[i]}, {edge[j]})")
+    else:
+        choices = " + ".join(f"(({edge[i]},) if n{i} is not None else ())" for i in floating)
+        lines = [f"edges = {choices}"]
+    source = _FAST.format(
+        name=op.name,
+        args=", ".join(op.inputs),
+        star="".join([", *", *(f", {word}" for word in names)]) if names else "",
+        params=params,
+        stored=params if names else "None",
+        passed="".join(f", {word}={word}" for word in names),
+        result="y, kept" if op.keeps else "y",
+        view=f"share_view({op.inputs[0]}, out)" if op.view else "",
+        tensors=" and ".join(f"isinstance({name}, Tensor)" for name in op.inputs),
+        nodes="; ".join(f"n{i} = {op.inputs[i]}._node" for i in count),
+        constant=" and ".join(f"n{i} is None" for i in floating),
+        arrays="; ".join(f"a{i} = {op.inputs[i]}._array" for i in count),
+        plain=" and ".join(tests),
+        values=", ".join(f"a{i}" for i in count),
+        edges="\n    ".join(lines),
+        inputs=", ".join(f"{op.inputs[i]} if n{i} is None else n{i}" for i in count),
+    )
+    space: dict[str, Any] = {
+        "op": op, "record": record, "explain": _explain, "kernel": op.kernel or op.forward, "mode": mode, "tick": tick,
+        "new": object.__new__, "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray, "user_site": user_site,
+        "partial": functools.partial, "share_view": _share_view,
+        **{f"d{i}": op.kernels[i] or op.formulas[i] for i in floating},
+    }  # fmt: skip
+    filename = f"<recorder of {op.name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)  # tracebacks show the text
+    exec(compile(source, filename, "exec"), space)
+    return space[op.name]  # type: ignore[no-any-return]
+
+
+def record(op: Operation, args: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
+    """Run an operation on anything, and record it if a gradient may be wanted: the complete way, for every case."""
+    inputs: list[Any] = []
+    arrays: list[Any] = []
+    for value in args:
+        if not isinstance(value, Tensor) and type(value) not in (int, float, bool):
+            value = value.item() if isinstance(value, np.generic) else wrap(as_array(value))
+        inputs.append(value if not isinstance(value, Tensor) or value._node is None else value._node)
+        arrays.append(value._array if isinstance(value, Tensor) else value)
+    try:
+        operands = _promoted(op, arrays)
+        plain = all(type(a) is np.ndarray for a in operands)
+        y = op.kernel(*operands, **params) if plain and op.kernel is not None else op.forward(*operands, **params)
+        kept: Sequence[Any] = ()
+        if plain and op.keeps:
+            y, *kept = y
+    except Exception as error:
+        raise _explain(op, arrays, params, error) from None
+    wanted = [i for i, origin in enumerate(inputs) if isinstance(origin, Node) and op.formulas[i] is not None]
+    if not wanted or not mode.state:
+        out = wrap(y)
+        _note_cut(op, args, inputs, out)
+    else:
+        edges = []
+        for i in wanted:
+            formula: Any = (plain and op.kernels[i]) or op.formulas[i]
+            if op.keywords[i]:
+                formula = functools.partial(formula, **{word: params[word] for word in op.keywords[i]})
+            saved = tuple(
+                operands[s] if s >= 0 else y if s == OUTPUT else np.shape(operands[PLAIN - s]) for s in op.sources[i]
+            )
+            if plain and op.kernels[i]:
+                saved += tuple(kept)
+            edges.append((inputs[i], formula, saved, (arrays[i].shape, arrays[i].dtype), i))
+        node = Node(op, tuple(inputs), tuple(edges), params)
+        if mode.state == 2:
+            node.site = user_site()
+        out = wrap(y, node)
+    if op.view and isinstance(args[0], Tensor):
+        _share_view(args[0], out)
+    return out
+
+
+def _share_view(x: Tensor, out: Tensor) -> None:
+    """Let a result that turned out to be a view share its tensor's record of writes."""
+    base = getattr(out._array, "base", None)
+    if base is not None and (base is x._array or base is getattr(x._array, "base", None)):
+        if out._node is None:
+            out._memory = shared_memory(x)
+        else:
+            out._node.memory = shared_memory(x)
+
+
+def _note_cut(op: Operation, args: tuple[Any, ...], inputs: list[Any], out: Tensor) -> None:
+    """Remember why no gradient flows through a result, so that a later backward() can say where the graph was cut."""
+    if any(isinstance(origin, Node) for origin in inputs):
+        why = f"no_grad() round {op.name}" if not mode.state else f"{op.name}, which has no derivative,"
+        out._cut = f"{why} at {user_site()}"
+        return
+    for value in args:
+        if isinstance(value, Tensor) and (reason := cut_reason(value)):
+            out._cut = reason
+            return
+
+
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+
+
+def _promoted(op: Operation, arrays: list[Any]) -> list[Any]:
+    """The operands in one dtype, by PyTorch's rule: the category (bool, integer, float) decides first, then the size.
+
+    Tensors with axes decide before those without, and these before Python numbers, as long as the category is no higher:
+    `float32 * int64` is float32, and `int64 * 2.5` takes the default dtype. Masks and indices (inputs without a gradient
+    formula) are left alone.
+    """
+    turn = [i for i, f in enumerate(op.formulas) if f is not None] or list(range(len(arrays)))
+    if not op.broadcasts and len(turn) > 1 and not any(op.formulas):
+        return arrays
+    best: Any = None
+    for kind in range(3):  # tensors with axes, tensors without, Python numbers
+        for i in turn:
+            a = arrays[i]
+            python = type(a) in (int, float, bool)
+            if (2 if python else 0 if a.ndim else 1) != kind:
+                continue
+            if python:
+                dtype = get_default_dtype() if type(a) is float else np.dtype(np.int64 if type(a) is int else np.bool_)
+            else:
+                dtype = a.dtype
+            if best is None or _RANK[dtype.kind] > _RANK[best[0].kind]:
+                best = (dtype, kind)
+            elif best[1] == kind and _RANK[dtype.kind] == _RANK[best[0].kind]:
+                best = (np.promote_types(best[0], dtype), kind)
+    dtype = best[0]
+    if op.floats and dtype.kind != "f":
+        dtype = get_default_dtype()
+    cast = list(arrays)
+    for i in turn:
+        if type(arrays[i]) not in (int, float, bool):
+            if arrays[i].dtype != dtype:
+                cast[i] = arrays[i].astype(dtype)
+        elif dtype.kind == "f" or len(turn) == 1:
+            cast[i] = float(arrays[i]) if len(turn) > 1 else np.array(arrays[i], dtype)
+    return cast
+
+
+def _explain(op: Operation, arrays: Sequence[Any], params: dict[str, Any], error: Exception) -> Exception:
+    """The error of an operation that could not run: what was asked, on which shapes, which rule failed, what to write."""
+    shown = ", ".join(
+        f"{name}: {tuple(a.shape)} {a.dtype}" if hasattr(a, "shape") else f"{name}: {a!r}"
+        for name, a in zip(op.inputs, arrays, strict=False)
+    )
+    keywords = "".join(f", {k}={v!r}" for k, v in params.items() if v is not None)
+    hint = ""
+    shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
+    if isinstance(error, np.exceptions.AxisError):
+        limit = len(shapes[0])
+        return IndexError(
+            f"{op.name}({shown}{keywords}): Dimension out of range (expected to be in range of [{-max(limit, 1)}, "
+            f"{max(limit, 1) - 1}]): {error}"
+        )
+    if op.broadcasts and len(shapes) > 1 and isinstance(error, ValueError):
+        hint = (
+            " The size of tensor a must match the size of tensor b, or one of the two be 1, axis by axis from the right. "
+            "Insert an axis with `.unsqueeze(dim)`, or check for a transpose that is missing."
+        )
+    kind = IndexError if isinstance(error, IndexError) else TypeError if isinstance(error, TypeError) else RuntimeError
+    hint = f" {op.hint(*shapes)}" if op.hint is not None and len(shapes) > 1 else hint
+    return kind(f"{op.name}({shown}{keywords}) cannot run: {error}.{hint}")

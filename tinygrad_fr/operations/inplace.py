@@ -1,0 +1,187 @@
+"""Writing into a tensor's memory: `x += 1`, `x.zero_()`, `x[i] = v`.
+
+A write is recorded like any operation, and its time is noted in the memory that the tensor shares with its views: the engine
+refuses a gradient that would be computed from a value that was overwritten in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_fr.node import Array, Memory, mode, tick
+from tinygrad_fr.operations import arithmetic, indexing
+from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
+
+
+def _writable(x: Tensor, what: str) -> None:
+    """Refuse to record a write that the graph could not follow."""
+    node = x._node
+    if node is None:
+        return
+    if node.operation is None:
+        raise RuntimeError(
+            f"a leaf Variable that requires grad is being used in an in-place operation ({what}): its old value would be lost "
+            "to the graph. Update parameters under `with no_grad():`, or make a new tensor, `x = x + ...`."
+        )
+    if node.operation.view and node.memory is not None:
+        raise RuntimeError(
+            f"{what} writes into a view (made by {node.operation.name}) of a tensor that requires grad: write into the tensor "
+            "itself, `x[...] = value`, or out of place."
+        )
+
+
+def _check_fits(x: Tensor, result: Array, what: str) -> None:
+    """An in-place result must have the shape of its tensor, and a dtype that it can hold."""
+    if tuple(result.shape) != tuple(x._array.shape):
+        raise RuntimeError(
+            f"output with shape {list(x._array.shape)} doesn't match the broadcast shape {list(result.shape)}: {what} cannot "
+            "change the shape of its tensor. Write it out of place."
+        )
+    if not np.can_cast(result.dtype, x._array.dtype, "same_kind"):
+        raise RuntimeError(
+            f"result type {result.dtype} can't be cast to the desired output type {x._array.dtype}: {what} keeps the dtype of "
+            "its tensor. Write it out of place, or convert the tensor with `.float()` first."
+        )
+
+
+def _wrote(x: Tensor) -> None:
+    """Note that the memory of a tensor was written now."""
+    node = x._node
+    memory = x._memory if node is None else node.memory
+    if memory is None:
+        memory = shared_memory(x)
+    memory.write()
+
+
+def overwrite(x: Tensor, result: Tensor, what: str = "an in-place operation") -> Tensor:
+    """Put a result into the memory of x, which takes over the result's history; x is returned."""
+    if mode.state:
+        _writable(x, what)
+    _check_fits(x, result._array, what)
+    node = result._node
+    if node is not None and x._node is None and x._memory is not None and getattr(x._array, "base", None) is not None:
+        raise RuntimeError(
+            f"{what} writes a value that requires grad into a view: the tensor it is a view of would not know. Write into that "
+            "tensor itself, `x[...] = value`."
+        )
+    array = own_array(x)
+    if isinstance(array, np.ndarray):
+        if not array.flags.writeable:
+            raise RuntimeError(
+                f"{what}: the memory is read-only, since several elements share one place (expand, broadcast_to) or NumPy "
+                "marked it so. Call `.clone()` first."
+            )
+        np.copyto(array, result._array, casting="same_kind")
+    else:
+        x._array = result._array  # Dask and its like cannot be written: the tensor takes the new array
+    if node is None:
+        _wrote(x)
+    else:
+        memory = shared_memory(x)
+        memory.rebased = memory.write()
+        node.memory, node.stamp = memory, tick()  # the node now stands for the value after the write
+        x._node, x._memory = node, None
+    return x
+
+
+def _snapshot(x: Tensor) -> Tensor:
+    """The tensor with a copy of its values, when a write is going to be recorded: formulas keep what they read."""
+    return wrap(np.array(x._array), x._node) if mode.state and isinstance(x._array, (np.ndarray, np.generic)) else x
+
+
+def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
+    """The in-place form of an operation: `x.exp_()` is `x.exp()` written into x."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if mode.state:
+            _writable(self, name)
+        return overwrite(self, function(_snapshot(self), *args, **kwargs), name)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"In-place form of `{name.rstrip('_')}`: the result is written into this tensor, which is returned."
+    return method
+
+
+def _augmented(name: str, ufunc: Any, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`add_` and its like: straight to NumPy when nothing is recorded, which is how every optimiser writes."""
+    careful = in_place(function, name)
+
+    def method(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+        recorded = mode.state and (self._node is not None or (isinstance(other, Tensor) and other._node is not None))
+        value = other._array if isinstance(other, Tensor) else other
+        array = self._array
+        if recorded or type(array) is not np.ndarray or type(value) not in (np.ndarray, float, int):
+            return careful(self, other if alpha == 1 else arithmetic.mul(other, alpha))
+        try:
+            ufunc(array, value if alpha == 1 else np.multiply(value, alpha), array)
+        except (ValueError, TypeError):
+            return careful(self, other if alpha == 1 else arithmetic.mul(other, alpha))  # says what is wrong, or promotes
+        node = self._node
+        memory = self._memory if node is None else node.memory
+        if memory is None:
+            memory = shared_memory(self)
+        memory.written = Memory.last_write = tick()
+        return self
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = careful.__doc__
+    return method
+
+
+add_ = _augmented("add_", np.add, arithmetic.add)
+sub_ = _augmented("sub_", np.subtract, arithmetic.sub)
+mul_ = _augmented("mul_", np.multiply, arithmetic.mul)
+div_ = _augmented("div_", np.true_divide, arithmetic.div)
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Write one value everywhere."""
+    return copy_(self, value)
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Write zeros everywhere."""
+    return copy_(self, 0)
+
+
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Write the elements of another tensor, broadcast and converted to this tensor's dtype."""
+    return setitem(self, ..., src)
+
+
+def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """Write a value where the mask is true."""
+    return in_place(indexing.masked_fill, "masked_fill_")(self, mask, value)
+
+
+def setitem(self: Tensor, index: Any, value: Any) -> Tensor:
+    """`x[index] = value`: recorded when a gradient flows through x or the value; in x's dtype.
+
+    Raises:
+        IndexError: when the index does not fit.
+        RuntimeError: when the value does not fit the place, or x is a leaf that requires grad.
+    """
+    recorded = mode.state and (self._node is not None or (isinstance(value, Tensor) and value._node is not None))
+    if recorded or not isinstance(own_array(self), np.ndarray):
+        if mode.state:
+            _writable(self, "index assignment")
+        overwrite(self, indexing.index_put(_snapshot(self), value, index), "index assignment")
+        return self
+    array = self._array
+    if not array.flags.writeable:
+        raise RuntimeError("index assignment: the memory is read-only (an expanded tensor?). Call `.clone()` first.")
+    plain = value._array if isinstance(value, Tensor) else value
+    try:
+        array[indexing.numpy_index(index)] = plain
+    except IndexError as error:
+        raise IndexError(f"index assignment into shape {tuple(array.shape)}: {error}") from None
+    except ValueError as error:
+        raise RuntimeError(
+            f"index assignment: a value of shape {np.shape(plain)} does not fit the place it is written to in a tensor of shape "
+            f"{tuple(array.shape)} ({error})"
+        ) from None
+    _wrote(self)
+    return self

@@ -1,0 +1,428 @@
+"""A Tensor is an array that remembers how it was computed.
+
+It holds two things: the array, kept as it was given (a NumPy array, or anything that speaks NumPy's protocols), and the
+`Node` that recorded the operation it came from. What a tensor can *do* is not written here: each method is one of the
+operations, attached by the table in `methods.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+
+from tinygrad_fr import printing
+from tinygrad_fr._methods import TensorMethods
+from tinygrad_fr.node import Array, Memory, Node, mode, user_site
+
+_new = object.__new__
+
+
+class Size(tuple[int, ...]):
+    """The lengths of a tensor's axes: a tuple that prints as PyTorch's does and knows its product.
+
+    >>> Size((2, 3)).numel()
+    6
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements, the product of the lengths."""
+        return math.prod(self)
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+
+class device(str):
+    """Where a tensor lives, spelled as in PyTorch. Arrays live where their own library puts them; NumPy's on the CPU.
+
+    >>> device("cpu").type
+    'cpu'
+    """
+
+    __slots__ = ()
+
+    @property
+    def type(self) -> str:
+        """The kind of device, without its number."""
+        return self.split(":")[0]
+
+    @property
+    def index(self) -> int | None:
+        """The number after the colon, if there is one."""
+        return int(self.split(":")[1]) if ":" in self else None
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+
+
+CPU = device("cpu")
+
+
+class _Defaults:
+    dtype: np.dtype[Any] = np.dtype(np.float32)
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Choose the dtype that Python floats become: float32 (the start value), float64 or float16.
+
+    >>> set_default_dtype("float32")
+
+    Raises:
+        TypeError: for a dtype that is not floating point.
+    """
+    wanted = np.dtype(dtype)
+    if wanted.kind != "f":
+        raise TypeError(f"only floating-point types are supported as the default type, got {wanted}")
+    _Defaults.dtype = wanted
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The dtype that Python floats become.
+
+    >>> get_default_dtype()
+    dtype('float32')
+    """
+    return _Defaults.dtype
+
+
+def as_array(data: Any, dtype: Any = None, *, copy: bool = False) -> Array:
+    """The array behind any value: Python floats take the default dtype, integers int64, arrays keep theirs.
+
+    Raises:
+        TypeError: for what is not numeric (strings, objects, ragged lists).
+    """
+    if isinstance(data, Tensor):
+        data = data._array
+    elif isinstance(data, (list, tuple)):
+        data = _nested(data)
+    if hasattr(data, "__array_ufunc__") and hasattr(data, "dtype") and not isinstance(data, np.generic):
+        array = data  # NumPy's, Dask's, CuPy's, a recorder's: held as it is
+    else:
+        try:
+            array = np.asarray(data)
+        except ValueError as error:
+            raise ValueError(f"cannot make a tensor: the nested sequences do not form a full box ({error})") from None
+        if dtype is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)):
+            array = array.astype(_Defaults.dtype)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"cannot make a tensor from values of type {array.dtype}: a tensor holds numbers or booleans. "
+            "Convert them first, for instance with `array.astype('float32')`, or encode text as class numbers."
+        )
+    if dtype is not None and array.dtype != dtype:
+        return array.astype(np.dtype(dtype))
+    return array.copy() if copy and array is data else array
+
+
+def _nested(data: Any) -> Any:
+    """The same nested lists with tensors turned into arrays, and with NumPy's dtype where the leaves carry one."""
+    if not any(isinstance(item, (list, tuple, Tensor, np.ndarray, np.generic)) for item in data):
+        return data
+    items = [_nested(i) if isinstance(i, (list, tuple)) else i._array if isinstance(i, Tensor) else i for i in data]
+    typed = [i for i in items if isinstance(i, (np.ndarray, np.generic))]
+    if len(typed) == len(items) and len({i.shape for i in typed}) == 1:
+        return np.stack(typed)
+    return items
+
+
+class Tensor(TensorMethods):
+    """An array with a memory of how it was made; `loss.backward()` turns that memory into gradients.
+
+    `Tensor(2, 3)` makes an uninitialised float32 tensor and `Tensor([1, 2])` a float32 one, as in PyTorch;
+    new programs write `zeros(2, 3)` and `tensor([1., 2.])`.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4., 6.])
+    """
+
+    __slots__ = ("__weakref__", "_array", "_cut", "_memory", "_node")
+
+    _array: Array
+    _node: Node | None  # None: no gradient flows through this tensor
+    _memory: Memory | None  # of a tensor without a node; a node carries its own
+    _cut: str  # why no gradient flows, when an operation or detach() cut the graph here; often unset
+
+    def __init__(self, *data: Any) -> None:
+        if len(data) == 1 and not isinstance(data[0], int):
+            self._array = as_array(data[0], np.float32, copy=True)
+        else:
+            self._array = np.empty(data, np.float32) if data else np.empty(0, np.float32)
+        self._node = self._memory = None
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The lengths of the axes."""
+        return Size(self._array.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the elements."""
+        return self._array.dtype  # type: ignore[no-any-return]  # an Array is Any by design
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._array.ndim  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> device:
+        """Where the elements are, as the array says it itself; the CPU for NumPy's."""
+        where = getattr(self._array, "device", "cpu")
+        return CPU if where == "cpu" else device(str(where))
+
+    @property
+    def is_leaf(self) -> bool:
+        """True for a tensor that the user made, or that needs no gradient."""
+        return self._node is None or self._node.operation is None
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that computed the tensor; None for a leaf."""
+        return None if self._node is None or self._node.operation is None else self._node
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory as a tensor that no gradient flows through; writes to it are not watched (`detach` is safer)."""
+        alias = wrap(self._array)
+        if self._node is not None:
+            alias._cut = f".data at {user_site()}"
+        return alias
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self._array = as_array(value)
+
+    # -- its gradient ----------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are computed for this tensor; may be set on a leaf of floating dtype."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted == (self._node is not None):
+            return
+        if not wanted:
+            if self._node is not None and self._node.operation is not None:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. This one was computed by "
+                    f"{self._node.operation.name}: use `.detach()` to get the same values without their history."
+                )
+            self._node = None
+            return
+        if self._array.dtype.kind != "f":
+            raise RuntimeError(
+                "only Tensors of floating point dtype can require gradients: a derivative needs numbers that can move "
+                f"a little, and these are {self._array.dtype}. Write `.float()` first, or `tensor([1., 2.])` with points."
+            )
+        self._node = Node()
+        self._node.memory = self._memory
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward()` accumulated here, or None; of a leaf, or of a tensor that called retain_grad()."""
+        node = self._node
+        if node is None:
+            return None
+        if node.grad is None and node.operation is not None:
+            import warnings
+
+            warnings.warn(
+                f"The .grad attribute of a Tensor that is not a leaf Tensor is being accessed: this one was computed by "
+                f"{node.operation.name}, and gradients are kept for leaves only. Its .grad won't be populated during "
+                "autograd.backward(); call .retain_grad() on it before backward() to keep its gradient.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return node.grad  # type: ignore[no-any-return]
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        node = self._node
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
+            if value.shape != self.shape or value.dtype != self.dtype:
+                raise RuntimeError(
+                    f"assigned grad has shape {tuple(value.shape)} and dtype {value.dtype}, but the tensor has shape "
+                    f"{tuple(self.shape)} and dtype {self.dtype}: a gradient looks like its tensor."
+                )
+            if node is None:
+                raise RuntimeError("this tensor does not require grad: call `.requires_grad_()` before giving it one.")
+        if node is not None:
+            node.grad = value
+
+    def detach(self) -> Tensor:
+        """The same memory, cut from the graph: no gradient flows back through the result. In-place writes are watched."""
+        alias = wrap(self._array)
+        alias._memory = shared_memory(self)
+        if self._node is not None:
+            alias._cut = f".detach() at {user_site()}"
+        return alias
+
+    # -- out of the framework --------------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The Python number of a tensor with one element.
+
+        Raises:
+            RuntimeError: when there is not exactly one element.
+        """
+        if self._array.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar (shape {tuple(self.shape)}): "
+                "take one element, `t[0].item()`, reduce it, `t.mean().item()`, or use `t.tolist()`."
+            )
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists, or as a number for a tensor without axes."""
+        return self._array.tolist()
+
+    def numpy(self, *, force: bool = False) -> Array:
+        """The array itself, sharing memory; `force=True` detaches first.
+
+        Raises:
+            RuntimeError: when a gradient flows through the tensor, since NumPy would cut it silently.
+        """
+        if self._node is not None and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead: "
+                "NumPy keeps no history, so the gradient would be cut here without a word."
+            )
+        return own_array(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self.numpy()
+        return np.array(array, dtype, copy=copy) if dtype is not None or copy else np.asarray(array)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._array.dtype.kind not in "iu":
+            raise TypeError(f"only integer tensors of a single element can be converted to an index, not {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self._array.size != 1:
+            raise RuntimeError(
+                f"Boolean value of Tensor with {self._array.size} values is ambiguous: "
+                "say what you mean with `.any()` or `.all()`."
+            )
+        return bool(self._array)
+
+    def __len__(self) -> int:
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return int(self._array.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        grad_fn = self.grad_fn
+        return printing.format_tensor(
+            self._array,
+            requires_grad=self._node is not None,
+            grad_fn=None if grad_fn is None else grad_fn.name(),
+            default_dtype=_Defaults.dtype,
+        )
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self._array.ndim == 0 else object.__format__(self, spec)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment: "
+                "copy the values with `.detach().clone()`."
+            )
+        twin = _rebuild(type(self), self._array.copy(), self.requires_grad)
+        if self._node is not None and self._node.grad is not None:
+            twin.grad = self._node.grad.__deepcopy__(memo)
+        memo[id(self)] = twin
+        return twin
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError("only leaf tensors can be pickled: save `.detach()`, the values without their history.")
+        return _rebuild, (type(self), self._array, self.requires_grad)
+
+
+def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
+    twin: Tensor = _new(cls)
+    twin._array, twin._node, twin._memory = array, None, None
+    twin.requires_grad = requires_grad
+    return twin
+
+
+def wrap(array: Array, node: Node | None = None) -> Tensor:
+    """A Tensor round an array, with no check and no copy: the engine's own constructor."""
+    out: Tensor = _new(Tensor)
+    out._array = array
+    out._node = node
+    out._memory = None
+    return out
+
+
+def shared_memory(t: Tensor) -> Memory:
+    """The record of writes that a tensor shares with its views and detached copies; made when first asked for."""
+    holder: Node | Tensor = t if t._node is None else t._node
+    memory = holder.memory if isinstance(holder, Node) else holder._memory
+    if memory is None:
+        memory = Memory()
+        if isinstance(holder, Node):
+            holder.memory = memory
+        else:
+            holder._memory = memory
+    return memory
+
+
+def own_array(t: Tensor) -> Array:
+    """The tensor's array, after a NumPy scalar (what NumPy makes of a 0-d result) became an array that can be written."""
+    if isinstance(t._array, np.generic):
+        t._array = np.array(t._array)
+    return t._array
+
+
+def cut_reason(t: Tensor) -> str | None:
+    """Why no gradient flows through the tensor, if an operation or `detach()` cut the graph before it."""
+    return getattr(t, "_cut", None)
+
+
+def no_gradient(t: Tensor, verb: Literal["backward", "grad"]) -> NoReturn:
+    """Raise PyTorch's error for a tensor that needs no gradient, and say where the graph was cut if that is known."""
+    reason = cut_reason(t)
+    if reason is not None:
+        why = f"The graph was cut by {reason}: no gradient flows back past it."
+    elif mode.state == 0:
+        why = "Recording is off here: this runs under no_grad()."
+    else:
+        why = (
+            "Nothing it was computed from requires grad. Was a parameter made without `requires_grad=True`, or did the "
+            "values pass through NumPy, `.item()` or `tensor(...)`, which keep no history?"
+        )
+    raise RuntimeError(f"element 0 of tensors does not require grad and does not have a grad_fn, so {verb} cannot start. {why}")
