@@ -6,6 +6,8 @@ judge of its gradients; where PyTorch is installed, it is asked as well.
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
 import sys
 import zlib
@@ -266,6 +268,27 @@ def test_first_derivative(name: str, number: int) -> None:
     case = Case(name, number)
     if case.differentiable:
         assert gradcheck(case, case.tensors(), atol=1e-6, rtol=1e-5)
+
+
+@each_operation
+def test_a_wrong_formula_would_be_noticed(name: str) -> None:
+    """Every formula in turn made 1 % wrong: the samples must be telling enough for the checker to reject it."""
+    drawn = [Case(name, number) for number in range(len(draw_cases(name)))]
+    for i in {i for case in drawn for i in case.differentiable}:
+        verdicts = []
+        for case in drawn:
+            if i in case.differentiable:
+                wrong, formula = copy.copy(case.operation), case.operation.formulas[i]
+                spoiled = lambda *args, f=formula, **words: 1.01 * f(*args, **words) + 0.001  # noqa: E731
+                wrong.formulas = tuple(spoiled if n == i else f for n, f in enumerate(wrong.formulas))
+                wrong.kernels = (None,) * len(wrong.inputs)
+                run = functools.partial(_record, wrong, case.params)
+                verdicts.append(gradcheck(run, case.tensors(), atol=1e-6, rtol=1e-5, raise_exception=False))
+        assert not all(verdicts), f"the samples of {name} do not notice a wrong gradient of its input {i}"
+
+
+def _record(operation: Operation, params: dict[str, Any], *inputs: Any) -> Tensor:
+    return record(operation, inputs, params)
 
 
 @each_case

@@ -53,9 +53,7 @@ def _put_kernel(g: Array, x_shape: tuple[int, ...], *, index: Index) -> Array:
         out[index] = g
     elif g.size:
         flat = out.reshape(-1)
-        if all(
-            isinstance(i, np.ndarray) and i.dtype.kind != "b" for i in index
-        ):  # leading axes: whole blocks
+        if all(isinstance(i, np.ndarray) and i.dtype.kind != "b" for i in index):  # leading axes: whole blocks
             rows: Any = np.ravel_multi_index(index, x_shape[: len(index)], mode="wrap").reshape(-1)
             size = math.prod(x_shape[len(index) :])
             if size > 1:
@@ -263,8 +261,8 @@ def _index_error(shape: tuple[int, ...], key: Index, error: Exception) -> IndexE
     shapes = ", ".join(str(list(i.shape)) for i in key if hasattr(i, "shape"))
     if "broadcast" in str(error):
         return IndexError(
-            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}. Arrays in one index "
-            "are read together, element by element; for all rows with all columns, write `x[rows][:, columns]`"
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}. Its arrays "
+            "are read together, element by element; for rows × columns write `x[rows][:, columns]`"
         )
     return IndexError(str(error))
 
@@ -454,8 +452,8 @@ def _places(index: Any, dim: int, shape: tuple[int, ...], name: str, source: tup
     fits = all(k == dim or n <= shape[k] for k, n in enumerate(array.shape))
     if not fits or (source is not None and any(n > m for n, m in zip(array.shape, source, strict=True))):
         raise RuntimeError(
-            f"{name}(): Size does not match, expected index {list(array.shape)} to be no larger than self {list(shape)} "
-            f"apart from dimension {dim}{'' if source is None else f', nor larger than src {list(source)}'}"
+            f"{name}(): Size does not match, index {list(array.shape)} must be no larger than self {list(shape)} "
+            f"apart from dimension {dim}{'' if source is None else f', nor than src {list(source)}'}"
         )
     own = np.array(array) if isinstance(array, np.ndarray) else array
     return _along(_within(own, dim, shape[dim]), (*array.shape[:dim], shape[dim], *array.shape[dim + 1 :]), dim)
@@ -941,9 +939,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
             [1, 0, 0]])
     """
     if input.dtype.kind not in "iu":
-        raise RuntimeError(
-            f"one_hot is only applicable to index tensor of type LongTensor, got {input.dtype}"
-        )
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, got {input.dtype}")
     classes = input._array
     if num_classes < 0:
         if not classes.size:

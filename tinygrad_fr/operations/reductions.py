@@ -1,8 +1,8 @@
 """Reductions: many numbers become one; on the way back, one gradient is dealt out to many numbers.
 
-How it is dealt out is the whole of each formula: a sum gives it to every element, a mean gives everyone a share, a maximum
-gives it to the winner, a norm in proportion to the element. `_kept` puts back the dims of length 1 that were dropped, so
-that the gradient broadcasts against the input.
+How it is dealt out is the whole of each formula: a sum gives it to every element, a mean gives everyone a share, a
+maximum gives it to the winner, a norm in proportion to the element. `_kept` puts back the dims of length 1 that were
+dropped, so that the gradient broadcasts against the input.
 """
 
 from __future__ import annotations
@@ -62,9 +62,11 @@ def _some(name: str, input: Tensor, dim: Any) -> None:
     """Refuse to choose among no elements."""
     shape = tuple(input._array.shape)
     if _count(shape, dim) == 0:
-        kind = RuntimeError if dim is None and name in ("max", "min") else IndexError
+        kind = RuntimeError if dim is None and not name.startswith("arg") else IndexError
         what = "dim to be specified for input.numel() == 0" if dim is None else f"dim {dim} to have non-zero size"
-        raise kind(f"{name}(): Expected reduction {what}: the tensor has shape {shape}, and no elements have no {name}.")
+        raise kind(
+            f"{name}(): Expected reduction {what}: the tensor has shape {shape}, and no elements have no {name}."
+        )
 
 
 def _cases(draw: Any, **params: Any) -> list[Any]:
@@ -94,7 +96,13 @@ def _sum(x: Array, *, dim: Any, keepdim: bool) -> Array:
 
 @implements(np.sum)
 def sum(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None, keepdims: bool = False
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    axis: Any = None,
+    keepdims: bool = False,
 ) -> Tensor:
     """The sum of the elements, over all dims or those named: y = Σ x. Every element receives ∂E/∂y (S0).
 
@@ -129,7 +137,13 @@ def _mean(x: Array, *, dim: Any, keepdim: bool) -> Array:
 
 @implements(np.mean)
 def mean(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None, keepdims: bool = False
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    axis: Any = None,
+    keepdims: bool = False,
 ) -> Tensor:
     """The mean of the n elements, over all dims or those named: y = (1/n) Σ x. Each element receives ∂E/∂y / n (S3).
 
@@ -383,7 +397,7 @@ def cumprod(input: Tensor, dim: int | None = None, *, dtype: Any = None, axis: i
 
 
 def _prod_dx(g: Any, x: Any, *, dim: int | None, keepdim: bool) -> Any:
-    """∂y/∂xᵢ is the product of the others: those before i times those after i, with no division by xᵢ, which may be 0."""
+    """∂y/∂xᵢ is the product of the others, before i and after i: no division by xᵢ, which may be 0."""
     flat, along = (np.reshape(x, (-1,)), 0) if dim is None else (x, dim)
     if not flat.shape[along]:
         return _kept(g, dim, keepdim) * x
@@ -461,7 +475,8 @@ def amax(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = N
     """The largest element, over all dims or those named; elements that tie share the gradient equally, as in PyTorch.
 
     Raises:
-        IndexError: when there are no elements, or for a dim out of range.
+        RuntimeError: when there are no elements.
+        IndexError: for a dim without elements, or out of range.
 
     >>> from tinygrad_fr import tensor
     >>> amax(tensor([[1.0, 5.0], [3.0, 2.0]]), dim=1)
@@ -477,7 +492,8 @@ def amin(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = N
     """The smallest element, over all dims or those named; elements that tie share the gradient equally, as in PyTorch.
 
     Raises:
-        IndexError: when there are no elements, or for a dim out of range.
+        RuntimeError: when there are no elements.
+        IndexError: for a dim without elements, or out of range.
 
     >>> from tinygrad_fr import tensor
     >>> amin(tensor([[1.0, 5.0], [3.0, 2.0]]), dim=1)
@@ -566,8 +582,8 @@ def max(
 ) -> Any:
     """The largest element; with dim, a pair (values, indices); with another tensor, `maximum` of the two.
 
-    Without dim, elements that tie share the gradient equally; with dim, it goes to the index that was chosen, the first of
-    those that tie; between two tensors, half to each: PyTorch's conventions.
+    Without dim, elements that tie share the gradient equally; with dim, it goes to the index that was chosen, the
+    first of those that tie; between two tensors, half to each: PyTorch's conventions.
 
     Raises:
         RuntimeError: when there are no elements.
@@ -625,7 +641,7 @@ def logsumexp(
 
     >>> from tinygrad_fr import tensor
     >>> logsumexp(tensor([1000.0, 1000.0]), dim=0)
-    tensor(1000.6931)
+    tensor(1000.6932)
     """
     over, keep = _over(input, dim, axis), keepdim or keepdims
     if not _count(tuple(input._array.shape), over):
@@ -749,7 +765,7 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
         keepdim: keep the reduced dims, with length 1.
         dtype: convert to this dtype first.
 
-    For p = 2, ∂E/∂x = ∂E/∂y · x / ‖x‖, taken as 0 at the zero vector, where no derivative exists (PyTorch's convention).
+    For p = 2, ∂E/∂x = ∂E/∂y · x / ‖x‖, taken as 0 at the zero vector, which has no derivative (PyTorch's convention).
     For p = inf, the elements that tie share the gradient equally.
 
     Raises:
@@ -764,7 +780,9 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
     """
     p = 2 if p in (None, "fro") else p
     if isinstance(p, str):
-        raise NotImplementedError(f"norm: p={p!r} is not there; it is a number, or 'fro' for the root of the sum of squares.")
+        raise NotImplementedError(
+            f"norm: p={p!r} is not there; it is a number, or 'fro' for the root of the sum of squares."
+        )
     input, over = _floating("norm", input, dtype), _over(input, dim, None)
     if p == 0:
         return _sum(to(ne(input, 0), input.dtype), dim=over, keepdim=keepdim)
@@ -780,7 +798,9 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
 @implements(np.linalg.norm)
 def _numpy_norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:  # noqa: A002
     if ord not in (None, "fro") and x._array.ndim != 1 and not isinstance(axis, int):
-        raise NotImplementedError(f"np.linalg.norm: ord={ord!r} of a matrix is not there; name one axis for a vector norm.")
+        raise NotImplementedError(
+            f"np.linalg.norm: ord={ord!r} of a matrix is not there; name one axis for a vector norm."
+        )
     return norm(x, ord, axis, keepdims)
 
 
@@ -793,13 +813,17 @@ def _question(name: str, symbol: str, ask: Any) -> Any:
     def forward(x: Array, *, dim: Any, keepdim: bool) -> Array:
         return ask(x, axis=dim, keepdims=keepdim)
 
-    return operation(symbol, rf"\operatorname{{{name}}} {{x}}", name=name, samples=lambda draw: _cases(draw.booleans))(forward)
+    return operation(symbol, rf"\operatorname{{{name}}} {{x}}", name=name, samples=lambda draw: _cases(draw.booleans))(
+        forward
+    )
 
 
 _any, _all = _question("any", "∃", np.any), _question("all", "∀", np.all)
 
 
-@operation("#", r"\#({x} \ne 0)", samples=lambda draw: [((draw.booleans((2, 3)),), {"dim": d}) for d in (None, 1, (0, -1))])
+@operation(
+    "#", r"\#({x} \ne 0)", samples=lambda draw: [((draw.booleans((2, 3)),), {"dim": d}) for d in (None, 1, (0, -1))]
+)
 def _count_nonzero(x: Array, *, dim: Any) -> Array:
     """How many elements are not 0."""
     return np.sum(x != 0, axis=dim)

@@ -1,7 +1,7 @@
 """Shaping: the operations that move, repeat, join or cut elements and never compute with them.
 
-Their gradients are the same movements made backwards: what was transposed is transposed again, what was copied is summed
-(the engine does that for broadcasting), what was cut is padded with zeros, what was padded is cut.
+Their gradients are the same movements made backwards: what was transposed is transposed again, what was copied is
+summed (the engine does that for broadcasting), what was cut is padded with zeros, what was padded is cut.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def read_dims(dim: Any, ndim: int) -> Any:
     places = [read_dim(d, ndim) for d in dim]
     for place in places:
         if places.count(place) > 1:
-            raise RuntimeError(f"dim {place} appears multiple times in the list of dims {list(dim)}: name each dim once.")
+            raise RuntimeError(
+                f"dim {place} appears multiple times in the list of dims {list(dim)}: name each dim once."
+            )
     return tuple(map(operator.index, dim)) if ndim else ()
 
 
@@ -64,13 +66,16 @@ def _filled(shape: tuple[int, ...], numel: int, have: tuple[int, ...]) -> tuple[
         raise RuntimeError(f"invalid shape dimension {min(shape)} in {list(shape)}: a length is 0 or more, or -1 once.")
     if -1 in shape and known == 0:
         raise RuntimeError(
-            f"cannot reshape tensor of {numel} elements into shape {list(shape)} because the unspecified dimension size -1 "
+            f"cannot reshape tensor of {numel} elements into shape {list(shape)} because the unspecified dimension "
+            "size -1 "
             "can be any value and is ambiguous: write the length itself."
         )
     if numel % known if -1 in shape else numel != known:
         raise RuntimeError(
-            f"shape '{list(shape)}' is invalid for input of size {numel}: the tensor has shape {tuple(have)}, that is {numel} "
-            f"elements, and the new shape {'needs a multiple of' if -1 in shape else 'holds'} {known}. Reshaping keeps every "
+            f"shape '{list(shape)}' is invalid for input of size {numel}: the tensor has shape {tuple(have)}, that is "
+            f"{numel} "
+            f"elements, and the new shape {'needs a multiple of' if -1 in shape else 'holds'} {known}. Reshaping "
+            "keeps every "
             "element: the products of the lengths must agree; write -1 for the length to work out."
         )
     return tuple(numel // known if n == -1 else n for n in shape)
@@ -156,7 +161,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     first, last = read_dim(start_dim, len(shape)), read_dim(end_dim, len(shape))
     if first > last:
         raise RuntimeError(
-            f"flatten() has invalid args: start_dim cannot come after end_dim, and {start_dim} is dim {first}, {end_dim} is "
+            f"flatten() has invalid args: start_dim cannot come after end_dim, and {start_dim} is dim {first}, "
+            f"{end_dim} is "
             f"dim {last} of a tensor of shape {shape}. Write flatten(x, {last}, {first})."
         )
     return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
@@ -191,7 +197,8 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
         parts = _filled(wanted, length, (length,))
     except RuntimeError as error:
         raise RuntimeError(
-            f"unflatten: Provided sizes {list(wanted)} don't multiply up to the size of dim {place} ({length}) in the input "
+            f"unflatten: Provided sizes {list(wanted)} don't multiply up to the size of dim {place} ({length}) in the "
+            "input "
             f"tensor of shape {shape}: {error}"
         ) from None
     return reshape(input, (*shape[:place], *parts, *shape[place + 1 :]))
@@ -289,7 +296,9 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """
     ndim = input._array.ndim
     read_dim(dim0, ndim), read_dim(dim1, ndim)
-    return _transpose(input, dim0=operator.index(dim0), dim1=operator.index(dim1)) if ndim else _reshape(input, shape=())
+    return (
+        _transpose(input, dim0=operator.index(dim0), dim1=operator.index(dim1)) if ndim else _reshape(input, shape=())
+    )
 
 
 swapaxes = swapdims = transpose
@@ -309,7 +318,8 @@ def adjoint(input: Tensor) -> Tensor:
     """
     if input._array.ndim < 2:
         raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {input._array.ndim}-D tensor: a row is "
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {input._array.ndim}-D tensor: a row "
+            "is "
             "`x.unsqueeze(0)`, a column `x.unsqueeze(1)`."
         )
     return _transpose(input, dim0=-2, dim1=-1)
@@ -367,7 +377,9 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     """
     order, ndim = _sizes(dims), input._array.ndim
     if len(order) != ndim or len({read_dim(d, ndim) for d in order}) != ndim:
-        what = "duplicate dims are not allowed" if len(order) == ndim else f"it has {ndim} dims and {len(order)} are named"
+        what = (
+            "duplicate dims are not allowed" if len(order) == ndim else f"it has {ndim} dims and {len(order)} are named"
+        )
         raise RuntimeError(
             f"permute(): {what}: input of shape {tuple(input._array.shape)}, dims={order}. Name each dim once, such as "
             f"permute{tuple(reversed(range(ndim)))}."
@@ -394,7 +406,8 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     start, end = ([read_dim(d, ndim) for d in dims] for dims in pairs)
     if len(start) != len(end) or len(set(start)) != len(start) or len(set(end)) != len(end):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({list(pairs[0])}) and destination ({list(pairs[1])}) must "
+            f"movedim: Invalid source or destination dims: source ({list(pairs[0])}) and destination "
+            f"({list(pairs[1])}) must "
             "name the same number of dims, each once."
         )
     order = [d for d in range(ndim) if d not in start]
@@ -426,9 +439,9 @@ def _expand(x: Array, *, shape: tuple[int, ...]) -> Array:
 
 
 def expand(input: Tensor, *sizes: Any) -> Tensor:
-    """Stretch dims of length 1, and add dims on the left, without copying; -1 keeps a length. ∂E/∂x sums over the copies.
+    """Stretch dims of length 1, and add dims on the left, without copying; -1 keeps a length.
 
-    The result is read-only: write `.clone()` before changing it in place.
+    ∂E/∂x sums over the copies. The result is read-only: write `.clone()` before changing it in place.
 
     Raises:
         RuntimeError: when a dim of another length than 1 would change.
@@ -442,19 +455,22 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     extra = len(wanted) - len(shape)
     if extra < 0:
         raise RuntimeError(
-            f"expand: the number of sizes provided ({len(wanted)}) must be greater or equal to the number of dimensions in the "
+            f"expand: the number of sizes provided ({len(wanted)}) must be greater or equal to the number of "
+            "dimensions in the "
             f"tensor ({len(shape)}): sizes {list(wanted)}, tensor of shape {shape}."
         )
     for i, n in enumerate(wanted):
         have = shape[i - extra] if i >= extra else 1
         if n == -1 and i < extra:
             raise RuntimeError(
-                f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}: there is no length "
+                f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}: there "
+                "is no length "
                 f"to keep. Target sizes: {list(wanted)}.  Tensor sizes: {list(shape)}"
             )
         if n != -1 and (n < 0 or have not in (1, n)):
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension {i}.  "
+                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i}.  "
                 f"Target sizes: {list(wanted)}.  Tensor sizes: {list(shape)}. Only a dim of length 1 can be stretched; "
                 "`.repeat()` copies longer ones."
             )
@@ -562,7 +578,8 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ax
     counts = np.asarray(repeats._array if isinstance(repeats, Tensor) else repeats)
     if counts.ndim > 1 or counts.size not in (1, length):
         raise RuntimeError(
-            f"repeats must have the same size as input along dim, or be one number: {counts.size} numbers, and dim {place} of "
+            f"repeats must have the same size as input along dim, or be one number: {counts.size} numbers, and dim "
+            f"{place} of "
             f"shape {tuple(source._array.shape)} has length {length}."
         )
     if (counts < 0).any():
@@ -589,7 +606,9 @@ def atleast_2d(*tensors: Any) -> Any:
     >>> atleast_2d(tensor([1, 2]))
     tensor([[1, 2]])
     """
-    return _each(tensors, lambda x: x if x.ndim > 1 else reshape(x, (1, -1)) if math.prod(x.shape) else reshape(x, (1, 0)))
+    return _each(
+        tensors, lambda x: x if x.ndim > 1 else reshape(x, (1, -1)) if math.prod(x.shape) else reshape(x, (1, 0))
+    )
 
 
 @implements(np.atleast_3d)
@@ -694,13 +713,15 @@ def cat(tensors: Any, dim: int = 0, *, axis: int | None = None) -> Tensor:
     for i, shape in enumerate(shapes):
         if len(shape) != len(shapes[0]):
             raise RuntimeError(
-                f"Tensors must have same number of dimensions: got {len(shapes[0])} and {len(shape)} (shapes {shapes}). "
+                f"Tensors must have same number of dimensions: got {len(shapes[0])} and {len(shape)} (shapes "
+                f"{shapes}). "
                 "Insert a dim with `.unsqueeze(dim)`."
             )
         for d, (n, m) in enumerate(zip(shapes[0], shape, strict=True)):
             if n != m and d != place:
                 raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {place}. Expected size {n} but got size {m} for tensor "
+                    f"Sizes of tensors must match except in dimension {place}. Expected size {n} but got size {m} for "
+                    "tensor "
                     f"number {i} in the list, in dimension {d} (shapes {shapes})."
                 )
     return _cat(*found, dim=operator.index(dim))
@@ -741,7 +762,8 @@ def stack(tensors: Any, dim: int = 0, *, axis: int | None = None) -> Tensor:
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and {list(shape)} at entry "
+                f"stack expects each tensor to be equal size, but got {list(shapes[0])} at entry 0 and {list(shape)} "
+                "at entry "
                 f"{i}: `cat` joins along a dim that exists, and only asks the other lengths to agree."
             )
     read_dim(dim, len(shapes[0]) + 1)
@@ -809,7 +831,9 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     n = shape[read_dim(dim, len(shape))]
     first = start + n if start < 0 else start
     if not 0 <= first <= n:
-        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start}): shape {shape}, dim {dim}")
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-n}, {n}], but got {start}): shape {shape}, dim {dim}"
+        )
     if length < 0 or first + length > n:
         raise RuntimeError(
             f"start ({start}) + length ({length}) exceeds dimension size ({n}): dim {dim} of a tensor of shape {shape}."
@@ -837,11 +861,14 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     if not isinstance(sizes, (tuple, list)):
         size = operator.index(sizes)
         if size < 0 or size == 0 and n:
-            raise RuntimeError(f"split expects split_size be positive, but got split_size={size} for dim {place} of {shape}")
+            raise RuntimeError(
+                f"split expects split_size be positive, but got split_size={size} for dim {place} of {shape}"
+            )
         sizes = [min(size, n - i) for i in range(0, n, size)] if n else [0]
     elif sum(sizes) != n or any(s < 0 for s in sizes):
         raise RuntimeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {place}), but got "
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {place}), "
+            "but got "
             f"split_sizes={list(sizes)}, whose sum is {sum(sizes)}."
         )
     return tuple(narrow(tensor, dim, sum(sizes[:i]), size) for i, size in enumerate(sizes))
@@ -913,7 +940,9 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode != "constant":
         raise NotImplementedError(f"pad: mode {mode!r} is not there, only 'constant'; join slices with `cat` instead.")
     if len(widths) % 2:
-        raise RuntimeError(f"Padding length must be divisible by 2: {widths} has {len(widths)} numbers, two for each dim.")
+        raise RuntimeError(
+            f"Padding length must be divisible by 2: {widths} has {len(widths)} numbers, two for each dim."
+        )
     if len(widths) > 2 * len(shape):
         raise RuntimeError(
             "Padding length should be less than or equal to two times the input dimension but got padding length "
@@ -982,7 +1011,7 @@ def _roll(x: Array, *, shifts: Any, dims: Any) -> Array:
 
 @implements(np.roll)
 def roll(input: Tensor, shifts: Any = None, dims: Any = None, *, shift: Any = None, axis: Any = None) -> Tensor:
-    """Shift the elements along dims; what leaves at one end comes back at the other. Without dims, along the flat order.
+    """Shift the elements along dims; what leaves at one end comes back at the other. Without dims, in flat order.
 
     Raises:
         RuntimeError: when there are not as many shifts as dims.
@@ -1024,7 +1053,9 @@ def _triu(x: Array, *, diagonal: int) -> Array:
 
 def _matrix(name: str, input: Tensor) -> Tensor:
     if input._array.ndim < 2:
-        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions, got shape {tuple(input._array.shape)}")
+        raise RuntimeError(
+            f"{name}: input tensor must have at least 2 dimensions, got shape {tuple(input._array.shape)}"
+        )
     return input
 
 
@@ -1117,5 +1148,7 @@ def diag(input: Tensor, diagonal: int = 0, *, k: int | None = None) -> Tensor:
         made: Tensor = _on_diagonal(input, size, size, offset)
         return made
     if len(shape) != 2:
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {len(shape)}D: `diagonal(offset, dim1, dim2)` takes more.")
+        raise RuntimeError(
+            f"diag(): Supports 1D or 2D tensors. Got {len(shape)}D: `diagonal(offset, dim1, dim2)` takes more."
+        )
     return _diagonal(input, offset=offset, dim1=0, dim2=1)
