@@ -18,7 +18,7 @@ from typing import Any
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_fr as tg
@@ -476,7 +476,6 @@ def _summed(g: Array, shape: tuple[int, ...]) -> Array:
 
 @pytest.mark.parametrize("name", BROADCASTING)
 @given(data=st.data())
-@settings(max_examples=15)
 def test_broadcasting(name: str, data: st.DataObject) -> None:
     case = Case(name)
     drawn = data.draw(

@@ -199,6 +199,7 @@ from tinygrad_fr.operations.casting import is_tensor as is_tensor
 from tinygrad_fr.operations.casting import isclose as isclose
 from tinygrad_fr.operations.casting import numel as numel
 from tinygrad_fr import autograd as autograd
+from tinygrad_fr import cuda as cuda
 from tinygrad_fr import nn as nn
 from tinygrad_fr import testing as testing
 

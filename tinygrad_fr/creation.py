@@ -172,8 +172,8 @@ def linspace(
     >>> linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    ends = [v.item() if isinstance(v, Tensor) else v for v in (start, end)]
-    return _finished(np.linspace(*ends, int(steps), dtype=dtype or get_default_dtype()), requires_grad)
+    ends: list[Any] = [v.item() if isinstance(v, Tensor) else v for v in (start, end)]
+    return _finished(np.linspace(ends[0], ends[1], int(steps), dtype=dtype or get_default_dtype()), requires_grad)
 
 
 def logspace(

@@ -92,11 +92,9 @@ class no_grad(set_grad_enabled):
         self._before = []
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        self = object.__new__(cls)
         if function is None:
-            return self
-        self._before = []
-        return self(function)  # @no_grad without parentheses
+            return object.__new__(cls)
+        return cls()(function)  # @no_grad without parentheses
 
 
 class enable_grad(no_grad):
@@ -206,7 +204,7 @@ def walk(
         if node.hooks is not None:
             g = _run_hooks(node, g, create_graph)
             last_write = Memory.last_write
-        if node in wanted:
+        if wanted and node in wanted:
             arrived[node.stamp] = (node, g, False)
         edges = node.edges
         if edges is None:
@@ -256,8 +254,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """
     have = g.shape
     if have != shape:
-        if type(g) is np.ndarray and len(have) == 2 and have[1:] == shape:
-            g = np.add.reduce(g, 0)  # the bias of a layer, by far the commonest
+        if type(g) is np.ndarray and len(have) == 2 and have[1:] == shape:  # the bias of a layer, by far the commonest
+            g = g[0].copy() if have[0] == 1 else np.add.reduce(g, 0)
         else:
             extra = len(have) - len(shape)
             axes = (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1))

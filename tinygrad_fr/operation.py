@@ -12,7 +12,7 @@ import functools
 import inspect
 import linecache
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from tinygrad_fr.node import Array, Node, mode, tick, user_site
 from tinygrad_fr.tensor import Tensor, as_array, cut_reason, get_default_dtype, shared_memory, wrap
 
 Formula = Callable[..., Any]
+_F = TypeVar("_F", bound=Formula)
 
 
 class Operation:
@@ -37,6 +38,7 @@ class Operation:
         domain: the interval from which the tests draw values; kinks are points where no derivative is checked.
         view: the result may share memory with the first input.
         broadcasts: True when the inputs are broadcast against each other, or the names of those that are.
+        promoted: the numbers of the inputs that are brought to one dtype: those with a gradient, or all.
         floats: integers and booleans are turned into the default float dtype first.
         keywords: for each formula, the keyword arguments it reads.
         keeps: the kernel returns (result, something more) and the kernels of the gradients take that as last argument.
@@ -47,8 +49,23 @@ class Operation:
 
     __slots__ = (
         "broadcasts", "domain", "floats", "formulas", "forward", "hint", "inputs", "keeps", "kernel", "kernels", "keywords", "kinks",
-        "latex", "name", "numpy", "once", "output", "samples", "sources", "symbol", "view",
+        "latex", "name", "numpy", "once", "output", "promoted", "samples", "sources", "symbol", "view",
     )  # fmt: skip
+
+    symbol: str
+    latex: str
+    domain: tuple[float, float]
+    kinks: tuple[float, ...]
+    samples: Callable[[Any], Any] | None
+    broadcasts: bool | tuple[str, ...]
+    promoted: tuple[int, ...]
+    floats: bool
+    view: bool
+    once: bool
+    numpy: tuple[Any, ...]
+    kernel: Formula | None
+    hint: Callable[..., str] | None
+    keeps: bool
 
     def __init__(self, forward: Formula, name: str, gradients: dict[str, Formula], kernels: dict[str, Formula]) -> None:
         self.forward, self.name = forward, name
@@ -87,7 +104,7 @@ class Operation:
         op = copy.copy(self)
         op.inputs = tuple(f"{word}{i}" for i in numbers)
         op.latex = self.latex.replace(f"{{{word}}}", ", ".join(f"{{{name}}}" for name in op.inputs))
-        op.kernels = (None,) * count
+        op.kernels, op.promoted = (None,) * count, tuple(numbers)
         if formula is None:
             op.formulas, op.sources, op.keywords = (None,) * count, ((),) * count, ((),) * count
             return op
@@ -151,28 +168,29 @@ def operation(
         op = Operation(hush(forward), name or forward.__name__.lstrip("_"), rules, kernels)
         op.symbol, op.latex, op.domain, op.kinks, op.samples = symbol, latex, domain, tuple(kinks), samples
         op.broadcasts, op.floats, op.view, op.once, op.numpy = broadcasts, floats, view, once, tuple(numpy)
+        op.promoted = tuple(i for i, f in enumerate(op.formulas) if f) or tuple(range(len(op.inputs)) if broadcasts or floats else ())
         op.kernel, op.hint, op.keeps = kernel and hush(kernel), hint, kernel_keeps
         if _reads(forward, "VAR_POSITIONAL"):
             function: Any = lambda *args, **params: record(op.of(len(args)), args, params)  # noqa: E731
-        elif _reads(forward, "KEYWORD_ONLY") or view or not any(op.formulas):
-            function = lambda *args, **params: record(op, args, params)  # noqa: E731 - updated just below
-        else:
+        elif any(op.formulas):
             function = _fast(op)
+        else:
+            function = lambda *args, **params: record(op, args, params)  # noqa: E731 - named just below
         for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
             setattr(function, attribute, getattr(forward, attribute))
         function.operation = op
         REGISTRY[op.name] = op
         for numpy_function in numpy:
             NUMPY[numpy_function] = function
-        return function
+        return function  # type: ignore[no-any-return]  # written by _fast
 
     return declare
 
 
-def implements(*numpy_functions: Any) -> Callable[[Formula], Formula]:
+def implements(*numpy_functions: Any) -> Callable[[_F], _F]:
     """Let NumPy's functions call the decorated one when they meet a Tensor."""
 
-    def register(function: Formula) -> Formula:
+    def register(function: _F) -> _F:
         for numpy_function in numpy_functions:
             NUMPY[numpy_function] = function
         return function
@@ -232,7 +250,7 @@ def _fast(op: Operation) -> Callable[..., Tensor]:
         formula = f"partial(d{i}, {given})" if given else f"d{i}"
         words = [f"a{s}" if s >= 0 else "y" if s == OUTPUT else f"a{PLAIN - s}.shape" for s in op.sources[i]]
         words += ["kept"] if op.keeps and op.kernels[i] else []
-        like = f"(a{i}.shape, a{i}.dtype)" if op.broadcasts is not True and op.inputs[i] in op.broadcasts else "None"
+        like = f"(a{i}.shape, a{i}.dtype)" if isinstance(op.broadcasts, tuple) and op.inputs[i] in op.broadcasts else "None"
         edge[i] = f"(n{i}, {formula}, ({''.join(w + ', ' for w in words)}), {like}, {i})"
     if len(floating) == 1:
         lines = [f"edges = ({edge[floating[0]]},)"]
@@ -277,14 +295,21 @@ def record(op: Operation, args: tuple[Any, ...], params: dict[str, Any]) -> Tens
     """Run an operation on anything, and record it if a gradient may be wanted: the complete way, for every case."""
     inputs: list[Any] = []
     arrays: list[Any] = []
+    plain = True  # all operands are NumPy arrays: kernels may run
     for value in args:
-        if not isinstance(value, Tensor) and type(value) not in (int, float, bool):
-            value = value.item() if isinstance(value, np.generic) else wrap(as_array(value))
-        inputs.append(value if not isinstance(value, Tensor) or value._node is None else value._node)
-        arrays.append(value._array if isinstance(value, Tensor) else value)
+        if type(value) in _NUMBERS or isinstance(value, np.generic):
+            value = value if type(value) in _NUMBERS else value.item()
+            inputs.append(value)
+            arrays.append(value)
+            plain = False
+            continue
+        if not isinstance(value, Tensor):
+            value = wrap(as_array(value))
+        inputs.append(value if value._node is None else value._node)
+        arrays.append(value._array)
+        plain = plain and type(value._array) is np.ndarray
     try:
         operands = _promoted(op, arrays)
-        plain = all(type(a) is np.ndarray for a in operands)
         y = op.kernel(*operands, **params) if plain and op.kernel is not None else op.forward(*operands, **params)
         kept: Sequence[Any] = ()
         if plain and op.keeps:
@@ -338,6 +363,7 @@ def _note_cut(op: Operation, args: tuple[Any, ...], inputs: list[Any], out: Tens
             return
 
 
+_NUMBERS = frozenset((int, float, bool))
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
@@ -348,14 +374,23 @@ def _promoted(op: Operation, arrays: list[Any]) -> list[Any]:
     `float32 * int64` is float32, and `int64 * 2.5` takes the default dtype. Masks and indices (inputs without a gradient
     formula) are left alone.
     """
-    turn = [i for i, f in enumerate(op.formulas) if f is not None] or list(range(len(arrays)))
-    if not op.broadcasts and len(turn) > 1 and not any(op.formulas):
+    turn = op.promoted
+    first, numbers = None, False
+    for i in turn:  # the common cases: one dtype everywhere, or floats with Python numbers, which NumPy treats alike
+        if type(arrays[i]) in _NUMBERS:
+            numbers = True
+        elif first is None:
+            first = arrays[i].dtype
+        elif arrays[i].dtype != first:
+            first = None
+            break
+    if not turn or (first is not None and (first.kind == "f" or not (numbers or op.floats))):
         return arrays
     best: Any = None
     for kind in range(3):  # tensors with axes, tensors without, Python numbers
         for i in turn:
             a = arrays[i]
-            python = type(a) in (int, float, bool)
+            python = type(a) in _NUMBERS
             if (2 if python else 0 if a.ndim else 1) != kind:
                 continue
             if python:
@@ -371,7 +406,7 @@ def _promoted(op: Operation, arrays: list[Any]) -> list[Any]:
         dtype = get_default_dtype()
     cast = list(arrays)
     for i in turn:
-        if type(arrays[i]) not in (int, float, bool):
+        if type(arrays[i]) not in _NUMBERS:
             if arrays[i].dtype != dtype:
                 cast[i] = arrays[i].astype(dtype)
         elif dtype.kind == "f" or len(turn) == 1:

@@ -37,27 +37,31 @@ class Size(tuple[int, ...]):
         return f"torch.Size({list(self)})"
 
 
-class device(str):
+class device:
     """Where a tensor lives, spelled as in PyTorch. Arrays live where their own library puts them; NumPy's on the CPU.
 
-    >>> device("cpu").type
-    'cpu'
+    >>> device("cuda:0").type, device("cpu") == "cpu"
+    ('cuda', True)
     """
 
-    __slots__ = ()
+    __slots__ = ("index", "type")
 
-    @property
-    def type(self) -> str:
-        """The kind of device, without its number."""
-        return self.split(":")[0]
+    def __init__(self, type: str, index: int | None = None) -> None:
+        name, _, number = str(type).partition(":")
+        self.type = name
+        self.index = int(number) if number else index
 
-    @property
-    def index(self) -> int | None:
-        """The number after the colon, if there is one."""
-        return int(self.split(":")[1]) if ":" in self else None
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
 
     def __repr__(self) -> str:
         return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
 
 
 CPU = device("cpu")
@@ -230,8 +234,11 @@ class Tensor(TensorMethods):
         self._node.memory = self._memory
 
     @property
-    def grad(self) -> Tensor | None:
-        """The gradient that `backward()` accumulated here, or None; of a leaf, or of a tensor that called retain_grad()."""
+    def grad(self) -> Any:
+        """The gradient, a Tensor, that `backward()` accumulated here, or None; of a leaf, or after `retain_grad()`.
+
+        It is typed Any so that `w -= lr * w.grad` needs no assertion in typed programs.
+        """
         node = self._node
         if node is None:
             return None
@@ -245,7 +252,7 @@ class Tensor(TensorMethods):
                 UserWarning,
                 stacklevel=2,
             )
-        return node.grad  # type: ignore[no-any-return]
+        return node.grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:

@@ -134,8 +134,10 @@ def mse_loss(
     >>> mse_loss(tensor([1.0, 0.0, 0.0, 1.0]), tensor([0.0, 0.0, 0.0, 0.0]))
     tensor(0.5000)
     """
-    reduction = _reduction(reduction, size_average, reduce)
-    input, target = _pair("mse_loss", input, target)
+    if reduction != "mean" or size_average is not None or reduce is not None:
+        reduction = _reduction(reduction, size_average, reduce)
+    if not isinstance(target, Tensor) or input._array.shape != target._array.shape:
+        input, target = _pair("mse_loss", input, target)
     if weight is None:
         return _mse_loss(input, target, reduction=reduction)
     return _finish(mul(_mse_loss(input, target, reduction="none"), weight), reduction)
@@ -223,7 +225,7 @@ def binary_cross_entropy(
     tensor(50.3466)
     """
     reduction = _reduction(reduction, size_average, reduce)
-    if not isinstance(target, Tensor) or input.shape != target.shape:
+    if not isinstance(target, Tensor) or input._array.shape != target._array.shape:
         shape = tuple(target.shape) if isinstance(target, Tensor) else type(target).__name__
         raise ValueError(
             f"Using a target size ({shape}) that is different to the input size ({tuple(input.shape)}) is deprecated. Please "
@@ -292,7 +294,7 @@ def binary_cross_entropy_with_logits(
         elements = _binary_cross_entropy_with_logits(input, target, reduction="none")
     else:
         push = mul(sub(pos_weight, 1), target)
-        elements = sub(mul(sub(1, target), input), mul(logsigmoid(input), push + 1))
+        elements = sub(mul(1 - target, input), mul(logsigmoid(input), push + 1))
     return _finish(elements if weight is None else mul(elements, weight), reduction)
 
 

@@ -6,6 +6,7 @@ them mentions broadcasting: the engine undoes it on the way back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -296,7 +297,7 @@ def rpow(input: Tensor, base: Any) -> Tensor:
 # -- flat functions: steps have derivative 0 wherever they have one ----------------------------------------------------
 
 
-def _step(name: str, symbol: str, latex: str, function: Any, text: str, example: str) -> Any:
+def _step(name: str, symbol: str, latex: str, function: Any, text: str, example: str) -> Callable[..., Tensor]:
     """Declare a rounding function: constant between its jumps, so its gradient is 0 (PyTorch's convention)."""
 
     def forward(x: Array) -> Array:
@@ -334,7 +335,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 # -- answers without a derivative: comparisons, logic, whole-number division -------------------------------------------
 
 
-def _flat(name: str, symbol: str, latex: str, function: Any, text: str, example: str) -> Any:
+def _flat(name: str, symbol: str, latex: str, function: Any, text: str, example: str) -> Callable[..., Tensor]:
     """Declare an operation whose result is not a smooth number, so that no gradient flows through it."""
 
     def binary(x: Array, other: Array) -> Array:
@@ -343,13 +344,13 @@ def _flat(name: str, symbol: str, latex: str, function: Any, text: str, example:
     def unary(x: Array) -> Array:
         return function(x)
 
-    forward = binary if "{other}" in latex else unary
+    forward: Callable[..., Array] = binary if "{other}" in latex else unary
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = f"{text} No gradient flows through the answer.\n\n    >>> from tinygrad_fr import tensor\n    {example}\n    "
     return operation(symbol, latex, broadcasts="{other}" in latex, numpy=[function], quiet=True)(forward)
 
 
-def _comparison(name: str, symbol: str, latex: str, function: Any, answer: str) -> Any:
+def _comparison(name: str, symbol: str, latex: str, function: Any, answer: str) -> Callable[..., Tensor]:
     return _flat(name, symbol, "{x} " + latex + " {other}", function, f"Whether x {symbol} other, element by element.",
                  f">>> {name}(tensor([1.0, 2.0]), 2)\n    tensor([{answer}])")  # fmt: skip
 

@@ -175,9 +175,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> Tensor:
         raise RuntimeError("index assignment: the memory is read-only (an expanded tensor?). Call `.clone()` first.")
     plain = value._array if isinstance(value, Tensor) else value
     try:
-        array[indexing.numpy_index(index)] = plain
-    except IndexError as error:
-        raise IndexError(f"index assignment into shape {tuple(array.shape)}: {error}") from None
+        indexing.assign(array, index, plain)
     except ValueError as error:
         raise RuntimeError(
             f"index assignment: a value of shape {np.shape(plain)} does not fit the place it is written to in a tensor of shape "

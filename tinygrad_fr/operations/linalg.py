@@ -285,8 +285,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         operands = tuple(operands[0])
     tensors = [_tensor(value) for value in operands]
     words, result = _explicit(equation, [t.ndim for t in tensors]).split("->")
-    queue = [_distinct(word, t, equation) for word, t in zip(words.split(","), tensors, strict=True)]
-    queue = [pair for pairs in queue for pair in pairs]
+    queue = [pair for word, t in zip(words.split(","), tensors, strict=True) for pair in _distinct(word, t, equation)]
     if len(queue) == 1:
         queue.append(("", wrap(np.ones((), tensors[0].dtype))))
     while len(queue) > 1:

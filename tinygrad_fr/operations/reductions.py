@@ -86,6 +86,7 @@ def _cases(draw: Any, **params: Any) -> list[Any]:
 @operation(
     "Σ",
     r"\sum {x}",
+    kernel=lambda x, *, dim, keepdim: np.add.reduce(x, dim, keepdims=keepdim),
     samples=lambda draw: _cases(draw.uniform),
     dx=lambda g, x_shape, *, dim, keepdim: np.broadcast_to(_kept(g, dim, keepdim), x_shape),  # everyone receives g
 )
@@ -458,13 +459,27 @@ def _shared(g: Any, x: Any, y: Any, *, dim: Any, keepdim: bool) -> Any:
     return _kept(g, dim, keepdim) * (winner / np.sum(winner, axis=dim, keepdims=True))
 
 
-@operation("max", r"\max {x}", quiet=True, samples=lambda draw: _cases(lambda s: draw.distinct(s)[0]), dx=_shared)
+@operation(
+    "max",
+    r"\max {x}",
+    quiet=True,
+    kernel=lambda x, *, dim, keepdim: np.maximum.reduce(x, dim, keepdims=keepdim),
+    samples=lambda draw: _cases(lambda s: draw.distinct(s)[0]),
+    dx=_shared,
+)
 def _amax(x: Array, *, dim: Any, keepdim: bool) -> Array:
     """The largest element."""
     return np.max(x, axis=dim, keepdims=keepdim)
 
 
-@operation("min", r"\min {x}", quiet=True, samples=lambda draw: _cases(lambda s: draw.distinct(s)[0]), dx=_shared)
+@operation(
+    "min",
+    r"\min {x}",
+    quiet=True,
+    kernel=lambda x, *, dim, keepdim: np.minimum.reduce(x, dim, keepdims=keepdim),
+    samples=lambda draw: _cases(lambda s: draw.distinct(s)[0]),
+    dx=_shared,
+)
 def _amin(x: Array, *, dim: Any, keepdim: bool) -> Array:
     """The smallest element."""
     return np.min(x, axis=dim, keepdims=keepdim)
@@ -508,6 +523,7 @@ def _place(name: str, symbol: str, choose: Any) -> Any:
     """Declare argmax or argmin: a position has no derivative."""
 
     def forward(x: Array, *, dim: int | None, keepdim: bool) -> Array:
+        """The first place of the chosen element."""
         return choose(x, axis=dim, keepdims=keepdim)
 
     samples = lambda draw: [  # noqa: E731
@@ -657,11 +673,23 @@ _SOFTMAX_CASES = lambda draw: [  # noqa: E731
 ]
 
 
+def _softmax_kernel(x: Array, *, dim: Any) -> Array:
+    e = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=np.empty_like(x))
+    np.exp(e, out=e)
+    return np.divide(e, np.add.reduce(e, dim, keepdims=True), out=e)
+
+
+def _log_softmax_kernel(x: Array, *, dim: Any) -> Array:
+    shifted = np.subtract(x, np.maximum.reduce(x, dim, keepdims=True), out=np.empty_like(x))
+    return np.subtract(shifted, np.log(np.add.reduce(np.exp(shifted), dim, keepdims=True)), out=shifted)
+
+
 @operation(
     "softmax",
     r"\operatorname{softmax}({x})",
     quiet=True,
     samples=_SOFTMAX_CASES,
+    kernel=_softmax_kernel,
     # The Jacobian is diag(y) − y yᵗ (S4), so its product with g needs no matrix.
     dx=lambda g, y, *, dim: y * (g - np.sum(g * y, axis=dim, keepdims=True)),
 )
@@ -676,6 +704,7 @@ def _softmax(x: Array, *, dim: Any) -> Array:
     r"\log \operatorname{softmax}({x})",
     quiet=True,
     samples=_SOFTMAX_CASES,
+    kernel=_log_softmax_kernel,
     dx=lambda g, y, *, dim: g - np.exp(y) * np.sum(g, axis=dim, keepdims=True),
 )
 def _log_softmax(x: Array, *, dim: Any) -> Array:
@@ -811,6 +840,7 @@ def _question(name: str, symbol: str, ask: Any) -> Any:
     """Declare a reduction whose answer is discrete, and has no derivative."""
 
     def forward(x: Array, *, dim: Any, keepdim: bool) -> Array:
+        """Whether some, or all, elements are true."""
         return ask(x, axis=dim, keepdims=keepdim)
 
     return operation(symbol, rf"\operatorname{{{name}}} {{x}}", name=name, samples=lambda draw: _cases(draw.booleans))(

@@ -124,7 +124,7 @@ def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     return _reshape(input, shape=_filled(wanted, math.prod(have), have))
 
 
-def view(input: Tensor, *sizes: Any) -> Tensor:
+def view(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """`reshape` under PyTorch's other name: here it copies where PyTorch's view would refuse.
 
     >>> from tinygrad_fr import tensor
@@ -132,7 +132,7 @@ def view(input: Tensor, *sizes: Any) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
-    return reshape(input, *sizes)
+    return reshape(input, *sizes, shape=size)
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
@@ -365,7 +365,7 @@ def _permute(x: Array, *, dims: tuple[int, ...]) -> Array:
     return np.transpose(x, dims)
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """Put the dims in another order: dim i of the result is dim dims[i] of the input. Memory is shared.
 
     Raises:
@@ -375,7 +375,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     >>> permute(tensor([[[1, 2, 3]]]), (2, 0, 1)).shape
     torch.Size([3, 1, 1])
     """
-    order, ndim = _sizes(dims), input._array.ndim
+    order, ndim = _sizes(order if dims is None else (dims,)), input._array.ndim
     if len(order) != ndim or len({read_dim(d, ndim) for d in order}) != ndim:
         what = (
             "duplicate dims are not allowed" if len(order) == ndim else f"it has {ndim} dims and {len(order)} are named"
@@ -426,6 +426,7 @@ moveaxis = movedim
     "expand",
     r"\operatorname{expand}({x})",
     view=True,
+    broadcasts=("x",),
     samples=lambda draw: [
         ((draw.uniform((3, 1)),), {"shape": (3, 4)}),
         ((draw.uniform((2, 1, 3)),), {"shape": (4, 2, 5, 3)}),
@@ -438,7 +439,7 @@ def _expand(x: Array, *, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-def expand(input: Tensor, *sizes: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Stretch dims of length 1, and add dims on the left, without copying; -1 keeps a length.
 
     ∂E/∂x sums over the copies. The result is read-only: write `.clone()` before changing it in place.
@@ -451,7 +452,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    shape, wanted = tuple(input._array.shape), _sizes(sizes)
+    shape, wanted = tuple(input._array.shape), _sizes(sizes if size is None else (size,))
     extra = len(wanted) - len(shape)
     if extra < 0:
         raise RuntimeError(
@@ -521,7 +522,7 @@ def _repeat(x: Array, *, repeats: tuple[int, ...]) -> Array:
     return np.tile(x, repeats)
 
 
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
+def repeat(input: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     """Lay copies of the tensor side by side, so many along each dim; more numbers than dims add dims on the left.
 
     (NumPy's `tile`; NumPy's `repeat` is `repeat_interleave`.) ∂E/∂x sums over the copies.
@@ -534,7 +535,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    counts, ndim = _sizes(repeats), input._array.ndim
+    counts, ndim = _sizes(counts if repeats is None else (repeats,)), input._array.ndim
     if len(counts) < ndim:
         raise RuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: "
@@ -547,7 +548,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
 
 
 @implements(np.tile)
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *counts: Any, dims: Any = None) -> Tensor:
     """`repeat`, where missing numbers on the left count as 1.
 
     >>> from tinygrad_fr import tensor
@@ -555,7 +556,7 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
     tensor([[1, 1],
             [2, 2]])
     """
-    counts = _sizes(dims)
+    counts = _sizes(counts if dims is None else (dims,))
     return repeat(input, (1,) * (input._array.ndim - len(counts)) + counts)
 
 
@@ -977,7 +978,7 @@ def _flip(x: Array, *, dims: tuple[int, ...]) -> Array:
     return np.concatenate([np.flip(x, dims)])
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *named: Any, dims: Any = None) -> Tensor:
     """Reverse the order of the elements along the dims named; the result is a copy.
 
     >>> from tinygrad_fr import tensor
@@ -985,8 +986,8 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     tensor([[3, 4],
             [1, 2]])
     """
-    named = read_dims(_sizes(dims), input._array.ndim)
-    return _flip(input, dims=named) if input._array.ndim else _repeat(input, repeats=())
+    along = read_dims(_sizes(named if dims is None else (dims,)), input._array.ndim)
+    return _flip(input, dims=along) if input._array.ndim else _repeat(input, repeats=())
 
 
 @implements(np.flip)

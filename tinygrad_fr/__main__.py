@@ -1,0 +1,66 @@
+"""The command line: `python -m tinygrad_fr demo [--epochs N] [--seed N] [--lang en|fr]`."""
+
+from __future__ import annotations
+
+import argparse
+import locale
+import os
+import sys
+from collections.abc import Sequence
+
+from tinygrad_fr import __version__, demo
+
+
+def language() -> str:
+    """French where the user's settings say so, else English."""
+    settings = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    chosen = next(filter(None, settings), None) or locale.getlocale()[0] or ""
+    return "fr" if chosen.lower().startswith("fr") else "en"
+
+
+def parser() -> argparse.ArgumentParser:
+    """What may be written on the command line."""
+    main = argparse.ArgumentParser(prog="python -m tinygrad_fr", description="An autograd micro-framework on NumPy.")
+    main.add_argument("--version", action="version", version=f"tinygrad_fr {__version__}")
+    commands = main.add_subparsers(dest="command", metavar="COMMAND")
+    train = commands.add_parser(
+        "demo",
+        help="train a small network on handwritten digits, in a few seconds",
+        description="Train a small network, written with raw tensors, on the 8x8 digits that ship with the package.",
+    )
+    train.add_argument("--epochs", type=_positive, default=demo.EPOCHS, metavar="N", help="passes over the digits (%(default)s)")
+    train.add_argument("--seed", type=_seed, default=0, metavar="N", help="where the random numbers start (%(default)s)")
+    train.add_argument("--lang", choices=("en", "fr"), default=language(), help="what to speak (here: %(default)s)")
+    return main
+
+
+def _positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not a number of epochs: at least 1 is needed")
+    return value
+
+
+def _seed(text: str) -> int:
+    if not 0 <= (value := int(text)) < 2**32:
+        raise argparse.ArgumentTypeError(f"{value} is not a seed: it lies between 0 and 2^32 - 1")
+    return value
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks; the exit status is 0, or 1 after a failure that was explained on standard error."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without accents shows `?`, and the demo goes on
+    options = parser().parse_args(arguments)
+    if options.command is None:
+        parser().print_help()
+        return 0
+    try:
+        demo.run(options.epochs, options.seed, options.lang)
+    except (OSError, RuntimeError, ValueError) as error:
+        print(f"tinygrad_fr: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
