@@ -193,6 +193,7 @@ def walk(
     heap: list[int] = []
     last_write = Memory.last_write  # a node younger than that needs no version check
     anomaly = mode.state == 2
+    plain = not create_graph and only is None and not anomaly  # a training step: one test per edge instead of three
 
     for node, gradient in roots:
         known = pending.get(node.stamp)
@@ -212,16 +213,16 @@ def walk(
         if node.stamp < last_write:
             _check_versions(node, edges)
         for target, formula, saved, like, index in edges:
-            if only is not None and target not in only:
-                continue
-            if create_graph and index >= 0:
-                gradient = _differentiable(node, index, g, saved)
-            else:
+            if plain:
                 gradient = formula(g, *saved)
+            elif only is not None and target not in only:
+                continue
+            else:
+                gradient = _differentiable(node, index, g, saved) if create_graph and index >= 0 else formula(g, *saved)
+                if anomaly:
+                    _check_nan(node, gradient, index)
             if like is not None:
                 gradient = unbroadcast(gradient, *like)
-            if anomaly:
-                _check_nan(node, gradient, index)
             stamp = target.stamp
             waiting = pending.get(stamp)
             if waiting is None:
@@ -387,15 +388,7 @@ def backward(
         arrived = _arrivals(roots, targets, create_graph if retain_graph is None else retain_graph, create_graph)
         if targets is not None:
             arrived = {node.stamp: arrived[node.stamp] for node in targets if node.stamp in arrived}
-    ready = []
-    for node, gradient, owned in arrived.values():
-        if node.hooks is not None and node.operation is None:
-            gradient, owned = _run_hooks(node, gradient, create_graph), False
-        if not create_graph:
-            if not (owned and type(gradient) is np.ndarray and gradient.base is None):
-                gradient = np.array(gradient) if isinstance(gradient, (np.ndarray, np.generic)) else gradient
-            gradient = wrap(gradient)
-        ready.append((node, gradient))
+    ready = [(node, _landed(node, gradient, owned, create_graph)) for node, gradient, owned in arrived.values()]
     for node, gradient in ready:
         if node.grad is None:
             node.grad = gradient
@@ -405,6 +398,17 @@ def backward(
             node.grad._array += gradient._array
             if node.grad._memory is not None:
                 node.grad._memory.write()
+
+
+def _landed(node: Node, gradient: Any, owned: bool, create_graph: bool) -> Tensor:
+    """The gradient of a leaf as a Tensor that owns its memory, after the leaf's hooks."""
+    if node.hooks is not None and node.operation is None:
+        gradient, owned = _run_hooks(node, gradient, create_graph), False
+    if create_graph:
+        return gradient  # type: ignore[no-any-return]  # the walk carried Tensors
+    if owned and type(gradient) is np.ndarray and gradient.base is None:
+        return wrap(gradient)
+    return wrap(_copied(gradient))
 
 
 def grad(

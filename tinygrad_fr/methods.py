@@ -54,7 +54,7 @@ _ALIASES: dict[str, Callable[..., Any]] = {
     "negative": arithmetic.neg, "absolute": arithmetic.abs, "clip": activations.clamp, "arcsin": elementary.asin,
     "arccos": elementary.acos, "arctan": elementary.atan, "greater": arithmetic.gt, "less": arithmetic.lt,
     "not_equal": arithmetic.ne, "nelement": casting.numel, "ndimension": lambda self: self.ndim, "dim": lambda self: self.ndim,
-    "type": casting.type_, "type_as": casting.to, "astype": casting.to, "cpu": casting.same, "index_put": indexing.index_put,
+    "type": casting.type_, "type_as": casting.to, "astype": casting.to, "cpu": casting.same, "swapdims": shaping.transpose,
     "rsub": arithmetic.rsub,
     **casting.CONVERTERS,
 }  # fmt: skip
@@ -63,7 +63,6 @@ _IN_PLACE = {
     arithmetic: "pow neg abs remainder floor ceil round trunc square reciprocal",
     elementary: "exp log sqrt sin cos tanh",
     activations: "sigmoid relu clamp",
-    shaping: "",
     indexing: "scatter scatter_add index_add",
 }
 

@@ -22,8 +22,7 @@ _REDUCERS: dict[Any, Callable[..., Tensor]] = {
 
 def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """What NumPy calls for `np.exp(t)`, `array + t` and `np.add.reduce(t)`."""
-    kwargs = {key: value for key, value in kwargs.items() if value is not None}
-    if method == "reduce" and ufunc in _REDUCERS:
+    if method == "reduce" and ufunc in _REDUCERS and kwargs.get("out") is None:
         return _REDUCERS[ufunc](inputs[0], dim=kwargs.get("axis", 0), keepdim=kwargs.get("keepdims", False))
     function = NUMPY.get(ufunc)
     if method == "__call__" and function is not None and not kwargs:

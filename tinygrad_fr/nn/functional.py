@@ -96,12 +96,12 @@ def _mse_kernel(x: Array, target: Array, *, reduction: str) -> Array:
         return d * d
     d = d.ravel()
     total = d.dot(d)
-    return total / d.dtype.type(d.size) if reduction == "mean" else total
+    return total / d.size if reduction == "mean" else total
 
 
 def _mse_dx_kernel(g: Array, x: Array, target: Array, *, reduction: str) -> Array:
     d = x - target
-    return np.multiply(d, g * d.dtype.type(2 * _scale(d.shape, reduction)), d)
+    return np.multiply(d, g * (2 / d.size if reduction == "mean" else 2), d)
 
 
 @operation(

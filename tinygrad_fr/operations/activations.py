@@ -14,13 +14,13 @@ from tinygrad_fr.node import Array
 from tinygrad_fr.operation import operation
 from tinygrad_fr.operations.arithmetic import abs, add, div, maximum, minimum, mul
 from tinygrad_fr.operations.elementary import erf, tanh
-from tinygrad_fr.tensor import Tensor
+from tinygrad_fr.tensor import Tensor, get_default_dtype
 
 
 def _sigmoid_dx_kernel(g: Array, y: Array) -> Array:
     """g y (1 − y) as (g y) − (g y) y."""
-    t = np.multiply(g, y)
-    return np.subtract(t, t * y, t)
+    t = g * y
+    return np.subtract(t, t * y, t) if type(t) is np.ndarray else t - t * y  # a 0-d product is a NumPy scalar
 
 
 @operation(
@@ -61,13 +61,28 @@ def logsigmoid(x: Array) -> Array:
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
+_BITS = {np.dtype(np.float16): np.int16, np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+
+
+def _relu_dx_kernel(g: Array, y: Array) -> Array:
+    """g where the unit is on, by a mask of bits (−1 has them all): ten times faster than np.where on random signs.
+
+    A product with 0 and 1 would be as fast, and make NaN of an infinite g.
+    """
+    if g.size < 1024:
+        return np.where(y <= 0, 0, g)
+    bits = _BITS[g.dtype]
+    kept: Array = g.view(bits) & np.negative(np.logical_not(y <= 0).view(np.int8)).astype(bits)
+    return kept.view(g.dtype)
+
+
 @operation(
     "ReLU",
     r"\operatorname{ReLU}({x})",
     kinks=(0.0,),
     kernel=lambda x: np.maximum(x, 0),
-    dx=lambda g, y: np.where(y > 0, g, 0),  # 1 where the neuron is on, 0 where it is off, 0 at the kink   S1
-    kernel_dx=lambda g, y: g * (y > 0),
+    dx=lambda g, y: np.where(y <= 0, 0, g),  # 1 where the neuron is on, 0 where it is off, 0 at the kink   S1
+    kernel_dx=_relu_dx_kernel,
 )
 def relu(x: Array) -> Array:
     """The rectifier, max(0, x); its derivative is 1 where x > 0 and 0 elsewhere, the kink included (S1).
@@ -232,6 +247,8 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None: write clamp(x, min=0), for instance")
+    if input._array.dtype.kind != "f" and (isinstance(min, float) or isinstance(max, float)):
+        input = input.to(get_default_dtype())
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         low = input if min is None else maximum(input, min)
         return low if max is None else minimum(low, max)

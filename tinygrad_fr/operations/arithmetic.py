@@ -89,10 +89,10 @@ def _pow_dx(g: Any, x: Any, exponent: Any) -> Any:
     return g * exponent * x**smaller
 
 
-def _pow_dexponent(g: Any, x: Any, y: Any) -> Any:
-    """(xⁿ)' with respect to n is xⁿ ln x, taken as 0 where x is 0 (the limit, and PyTorch's convention)."""
-    positive = x > 0 if not isinstance(x, (int, float)) else np.asarray(x > 0)
-    return g * y * np.log(np.where(positive, x, 1))
+def _pow_dexponent(g: Any, x: Any, exponent: Any, y: Any) -> Any:
+    """(xⁿ)' with respect to n is xⁿ ln x, taken as 0 where x is 0 and n is not negative (PyTorch's convention)."""
+    flat = np.asarray(x == 0) & (exponent >= 0) if isinstance(x, (int, float)) else (x == 0) & (exponent >= 0)
+    return np.where(flat, 0, g * y * np.log(np.where(flat, 1, x)))
 
 
 @operation(
@@ -108,7 +108,8 @@ def _pow_dexponent(g: Any, x: Any, y: Any) -> Any:
 def pow(x: Array, exponent: Array) -> Array:
     """Raise to a power element by element, y = xⁿ.
 
-    Gradients: ∂E/∂x = ∂E/∂y · n xⁿ⁻¹ (0 when n is 0), ∂E/∂n = ∂E/∂y · xⁿ ln x (0 where x is 0).
+    Gradients: ∂E/∂x = ∂E/∂y · n xⁿ⁻¹ (0 when n is 0), ∂E/∂n = ∂E/∂y · xⁿ ln x (0 where
+    x is 0 and n is not negative).
 
     Raises:
         RuntimeError: for an integer tensor raised to a negative integer, which has no integer result.
@@ -133,13 +134,13 @@ def abs(x: Array) -> Array:
 
 @operation("sgn", r"\operatorname{sgn}({x})", kinks=(0.0,), numpy=[np.sign], dx=lambda g: np.zeros_like(g))
 def sign(x: Array) -> Array:
-    """The sign, −1, 0 or 1; flat, hence of derivative 0 everywhere.
+    """The sign, −1, 0 or 1 (0 for NaN, as in PyTorch); flat, hence of derivative 0 everywhere.
 
     >>> from tinygrad_fr import tensor
     >>> sign(tensor([-3.0, 0.0, 5.0]))
     tensor([-1.,  0.,  1.])
     """
-    return np.sign(x)
+    return np.where(x != x, 0, np.sign(x)) if x.dtype != bool else np.copy(x)
 
 
 def _share_x(x: Any, other: Any) -> Any:
@@ -329,6 +330,10 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     >>> round(tensor([0.5, 1.5, 2.6]))
     tensor([0., 2., 3.])
     """
+    if input._array.dtype.kind != "f":
+        if decimals:
+            raise RuntimeError(f"round with decimals is for floats, and this tensor is {input.dtype}: write `.float()` first")
+        return input.clone()
     return _round(input) if decimals == 0 else _div(_round(mul(input, 10**decimals)), 10**decimals)
 
 
@@ -347,7 +352,12 @@ def _flat(name: str, symbol: str, latex: str, function: Any, text: str, example:
     forward: Callable[..., Array] = binary if "{other}" in latex else unary
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = f"{text} No gradient flows through the answer.\n\n    >>> from tinygrad_fr import tensor\n    {example}\n    "
-    return operation(symbol, latex, broadcasts="{other}" in latex, numpy=[function], quiet=True)(forward)
+    samples = _integer_samples(2 if "{other}" in latex else 1) if name.startswith("bitwise") else None
+    return operation(symbol, latex, broadcasts="{other}" in latex, numpy=[function], quiet=True, samples=samples)(forward)
+
+
+def _integer_samples(count: int) -> Callable[[Any], Any]:
+    return lambda draw: [tuple(draw.integers((2, 3), 0, 8) for _ in range(count)), tuple(draw.booleans((2, 3)) for _ in range(count))]
 
 
 def _comparison(name: str, symbol: str, latex: str, function: Any, answer: str) -> Callable[..., Tensor]:

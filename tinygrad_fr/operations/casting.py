@@ -15,8 +15,9 @@ from tinygrad_fr.tensor import Tensor, wrap
 @operation(
     "cast",
     r"{x}",
+    broadcasts=("x",),  # not for its shape: so that the engine brings the gradient back to the input's dtype
     samples=lambda draw: [((draw.uniform((2, 3), -2, 2),), {"dtype": np.dtype(np.float64)})],
-    dx=lambda g: g,  # the engine brings the gradient back to the input's dtype
+    dx=lambda g: g,
 )
 def _cast(x: Array, *, dtype: Any) -> Array:
     """The same values in another dtype."""

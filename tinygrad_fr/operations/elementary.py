@@ -224,9 +224,9 @@ def cosh(x: Array) -> Array:
 
 def _tanh_dx_kernel(g: Array, y: Array) -> Array:
     """g (1 − y²) as g − (g y) y: three passes and one new array."""
-    t = np.multiply(g, y)
-    np.multiply(t, y, t)
-    return np.subtract(g, t, t)
+    t = g * y
+    t *= y
+    return np.subtract(g, t, t) if type(t) is np.ndarray else g - t  # a 0-d product is a NumPy scalar
 
 
 @operation(
@@ -287,6 +287,12 @@ def atanh(x: Array) -> Array:
     return np.arctanh(x)
 
 
+def _squared_distance(x: Any, other: Any) -> Any:
+    """x² + other², or 1 at the origin, where the gradient of the angle is taken as 0 (PyTorch's convention)."""
+    d = x * x + other * other
+    return np.where(d == 0, 1, d)
+
+
 @operation(
     "atan2",
     r"\operatorname{atan2}({x}, {other})",
@@ -295,11 +301,11 @@ def atanh(x: Array) -> Array:
     quiet=True,
     numpy=[np.arctan2],
     samples=lambda draw: [(draw.uniform((2, 3), -2, 2), draw.uniform((2, 3), 0.5, 2))],
-    dx=lambda g, x, other: g * other / (x * x + other * other),
-    dother=lambda g, x, other: -g * x / (x * x + other * other),
+    dx=lambda g, x, other: g * other / _squared_distance(x, other),
+    dother=lambda g, x, other: -g * x / _squared_distance(x, other),
 )
 def atan2(x: Array, other: Array) -> Array:
-    """The angle, in radians, of the point (other, x), between −π and π.
+    """The angle, in radians, of the point (other, x), between −π and π; its gradient at the origin is taken as 0.
 
     >>> from tinygrad_fr import tensor
     >>> atan2(tensor([1.0]), tensor([-1.0]))

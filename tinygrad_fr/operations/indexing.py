@@ -884,6 +884,7 @@ def _share(g: Any, x: Any, y: Any) -> Any:
     dx=_share,
 )
 def _median(x: Array) -> Array:
+    """The middle value of all elements, the lower one of two."""
     return _middle(x)
 
 
@@ -985,6 +986,7 @@ def unique(
     samples=lambda draw: [((np.arange(4.0), draw.uniform((2, 3), -1, 5)), {"right": False})],
 )
 def _searchsorted(sequence: Array, values: Array, *, right: bool) -> Array:
+    """Where each value would be inserted to keep the sequence sorted."""
     return np.searchsorted(sequence, values, side="right" if right else "left")
 
 
@@ -1040,6 +1042,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     samples=lambda draw: [(draw.integers((2, 3), 0, 4), draw.integers((2,), 0, 4))],
 )
 def _isin(elements: Array, tests: Array) -> Array:
+    """Which elements are among the test values."""
     return np.isin(elements, tests)
 
 
