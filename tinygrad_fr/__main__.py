@@ -28,22 +28,22 @@ def parser() -> argparse.ArgumentParser:
         help="train a small network on handwritten digits, in a few seconds",
         description="Train a small network, written with raw tensors, on the 8x8 digits that ship with the package.",
     )
-    train.add_argument("--epochs", type=_positive, default=demo.EPOCHS, metavar="N", help="passes over the digits (%(default)s)")
+    train.add_argument("--epochs", type=_epochs, default=demo.EPOCHS, metavar="N", help="passes over the digits (%(default)s)")
     train.add_argument("--seed", type=_seed, default=0, metavar="N", help="where the random numbers start (%(default)s)")
     train.add_argument("--lang", choices=("en", "fr"), default=language(), help="what to speak (here: %(default)s)")
     return main
 
 
-def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not a number of epochs: at least 1 is needed")
-    return value
+def _epochs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of epochs is needed, at least 1; got {text!r}")
+    return int(text)
 
 
 def _seed(text: str) -> int:
-    if not 0 <= (value := int(text)) < 2**32:
-        raise argparse.ArgumentTypeError(f"{value} is not a seed: it lies between 0 and 2^32 - 1")
-    return value
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to 2^32 - 1; got {text!r}")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

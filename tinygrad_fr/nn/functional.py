@@ -374,14 +374,14 @@ def cross_entropy(
     >>> cross_entropy(tensor([[0.0, 0.0]]), tensor([1]))
     tensor(0.6931)
     """
-    reduction = _reduction(reduction, size_average, reduce)
+    if reduction != "mean" or size_average is not None or reduce is not None:
+        reduction = _reduction(reduction, size_average, reduce)
     if target.dtype.kind == "f":
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
-    axis = 1 if input.ndim > 1 else 0
-    classes = input.shape[axis]
-    _check_classes("cross_entropy", input, target, classes, ignore_index)
-    plain = weight is None and label_smoothing == 0 and reduction == "mean"
-    if plain and input.ndim == 2 and target.numel() and not _any(target._array == ignore_index):
+    axis = 1 if input._array.ndim > 1 else 0
+    classes = input._array.shape[axis]
+    all_count = _check_classes("cross_entropy", input, target, classes, ignore_index)
+    if all_count and weight is None and label_smoothing == 0 and reduction == "mean" and input._array.ndim == 2:
         return _cross_entropy(input, target)
     logs = log_softmax(input, axis)
     loss = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
@@ -418,29 +418,28 @@ def _soft_cross_entropy(
     return _finish(elements, reduction)
 
 
-def _any(mask: Any) -> bool:
-    return bool(np.any(mask))
-
-
-def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignore_index: int) -> None:
-    """Refuse targets that are not class numbers of this input, before anything is computed."""
-    if target.dtype.kind not in "iu":
+def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignore_index: int) -> bool:
+    """Refuse targets that are not class numbers of this input, before anything is computed; say if none is ignored."""
+    values, have = target._array, input._array.shape
+    if values.dtype.kind not in "iu":
         raise RuntimeError(f"{name}: expected class numbers of dtype int64, got {target.dtype}: write `target.long()`")
-    expected = (*input.shape[:1], *input.shape[2:]) if input.ndim > 1 else ()
-    if tuple(target.shape) != tuple(expected):
+    expected = (*have[:1], *have[2:]) if len(have) > 1 else ()
+    if values.shape != expected:
         raise ValueError(
-            f"{name}: Expected input batch_size ({input.shape[0] if input.ndim else 1}) to match target batch_size "
-            f"({target.shape[0] if target.ndim else 1}): for an input of shape {tuple(input.shape)} the target must have shape "
-            f"{tuple(expected)}, and it has {tuple(target.shape)}."
+            f"{name}: Expected input batch_size ({have[0] if have else 1}) to match target batch_size "
+            f"({values.shape[0] if values.ndim else 1}): for an input of shape {tuple(have)} the target must have shape "
+            f"{tuple(expected)}, and it has {tuple(values.shape)}."
         )
-    values = target._array
-    if isinstance(values, np.ndarray) and values.size:
-        low, high = int(values.min()), int(values.max())
-        if (low < 0 and low != ignore_index) or (high >= classes and high != ignore_index) or (
-            low == ignore_index and _any((values != ignore_index) & (values < 0))
-        ):
-            bad = low if low < 0 and low != ignore_index else high
-            raise IndexError(f"{name}: Target {bad} is out of bounds: the input has {classes} classes, numbered from 0.")
+    if not isinstance(values, np.ndarray) or not values.size:
+        return False
+    low, high = np.minimum.reduce(values, None), np.maximum.reduce(values, None)
+    if low >= 0 and high < classes and not low <= ignore_index <= high:
+        return True
+    counted = values[values != ignore_index]
+    wrong = counted[(counted < 0) | (counted >= classes)]
+    if wrong.size:
+        raise IndexError(f"{name}: Target {wrong[0]} is out of bounds: the input has {classes} classes, numbered from 0.")
+    return bool(counted.size == values.size)
 
 
 def nll_loss(
