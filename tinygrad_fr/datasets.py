@@ -1,4 +1,7 @@
-"""Data to learn with, shipped in the package: 1,797 handwritten digits of 8 × 8 pixels (source and licence: `data/NOTICE.md`)."""
+"""Data to learn with, shipped in the package: 1,797 handwritten digits of 8 × 8 pixels.
+
+Their source and licence are in `data/NOTICE.md`.
+"""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ WORDS = {
         "wrong": "lu {guess}, c'est {label}",
         "final": "Précision finale sur des chiffres jamais vus : {accuracy}",
         "diverged": "l'entraînement a divergé : la perte est devenue {loss} à l'époque {number}",
-        "poor": "l'entraînement a échoué : seuls {accuracy} des chiffres du test sont bien lus, au moins {wanted} étaient attendus",
+        "poor": "l'entraînement a échoué : {accuracy} seulement des chiffres du test sont bien lus, pour {wanted} attendus",
     },
 }
 
@@ -126,10 +126,9 @@ def draw(images: list[NDArray[Any]], captions: list[str]) -> str:
     >>> print(draw([np.eye(8).ravel()], ["a line"]).splitlines()[1])
       @@
     """
-    lines = [
-        "    ".join("".join(" .:-=+*#%@"[round(9 * float(ink))] * 2 for ink in image[8 * row : 8 * row + 8]) for image in images)
-        for row in range(8)
-    ]
+    shades = " .:-=+*#%@"
+    pixels = [[2 * shades[round(9 * float(ink))] for ink in image] for image in images]
+    lines = ["    ".join("".join(image[row : row + 8]) for image in pixels) for row in range(0, 64, 8)]
     lines.append("    ".join(caption.center(16) for caption in captions))
     return "\n".join(line.rstrip() for line in lines)
 

@@ -92,9 +92,15 @@ class no_grad(set_grad_enabled):
         self._before = []
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        if function is None:
-            return object.__new__(cls)
-        return cls()(function)  # @no_grad without parentheses
+        return object.__new__(cls) if function is None else cls()(function)  # @no_grad without parentheses
+
+    def __enter__(self) -> None:
+        before = mode.state
+        self._before.append(before)
+        if before and not self._wanted:
+            mode.state = 0
+        elif self._wanted and not before:
+            mode.state = 1
 
 
 class enable_grad(no_grad):
@@ -152,15 +158,31 @@ class detect_anomaly:
     """
 
     def __init__(self, check_nan: bool = True) -> None:
-        self._check = check_nan
+        self._wanted = 2 if check_nan else 1
         self._before: list[int] = []
 
     def __enter__(self) -> None:
         self._before.append(mode.state)
-        mode.state = 2 if self._check else 3
+        mode.state = mode.state and self._wanted  # under no_grad nothing is recorded, here either
 
     def __exit__(self, *exc: object) -> None:
         mode.state = self._before.pop()
+
+
+class set_detect_anomaly(detect_anomaly):
+    """Switch anomaly detection on or off for the current thread, as a call or as a context.
+
+    >>> with set_detect_anomaly(True):
+    ...     pass
+    """
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:  # noqa: A002 - PyTorch's name
+        super().__init__(check_nan)
+        self._wanted = self._wanted if mode else 1
+        super().__enter__()
+
+    def __enter__(self) -> None:
+        pass
 
 
 # -- the walk ----------------------------------------------------------------------------------------------------------
@@ -509,15 +531,12 @@ def _roots(tensors: Any, gradients: Any, create_graph: bool, verb: Any) -> list[
     return roots
 
 
-_ONE = {np.dtype(t): np.dtype(t).type(1) for t in (np.float16, np.float32, np.float64)}
-
-
 def _seed(output: Tensor, gradient: Any) -> Array:
     """∂E/∂E = 1, or the gradient that was given, checked against the shape of its tensor."""
     array = output._array
     if gradient is None:
-        if array.ndim == 0 and array.dtype in _ONE:
-            return _ONE[array.dtype]
+        if isinstance(array, np.generic):
+            return type(array)(1)
         if array.size != 1:
             raise RuntimeError(
                 f"grad can be implicitly created only for scalar outputs, and this one has shape {tuple(array.shape)}: reduce "

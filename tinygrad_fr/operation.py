@@ -263,8 +263,10 @@ def _fast(op: Operation) -> Callable[..., Tensor]:
         lines = [f"if n{j} is None: edges = ({edge[i]},)", f"elif n{i} is None: edges = ({edge[j]},)"]
         lines.append(f"else: edges = ({edge[i]}, {edge[j]})")
     else:
+        later = " and ".join(f"n{i} is not None" for i in floating[1:])
         choices = " + ".join(f"(({edge[i]},) if n{i} is not None else ())" for i in floating)
-        lines = [f"edges = {choices}"]
+        lines = [f"if n{floating[0]} is None and {later}: edges = ({', '.join(edge[i] for i in floating[1:])})"]
+        lines += [f"elif {later}: edges = ({', '.join(edge[i] for i in floating)})", f"else: edges = {choices}"]
     source = _FAST.format(
         args=", ".join(op.inputs),
         star="".join([", *", *(f", {word}" for word in names)]) if names else "",

@@ -9,6 +9,7 @@ from tinygrad_fr.graph import enable_grad as enable_grad
 from tinygrad_fr.graph import grad as grad
 from tinygrad_fr.graph import inference_mode as inference_mode
 from tinygrad_fr.graph import no_grad as no_grad
+from tinygrad_fr.graph import set_detect_anomaly as set_detect_anomaly
 from tinygrad_fr.graph import set_grad_enabled as set_grad_enabled
 from tinygrad_fr.tensor import Tensor
 from tinygrad_fr.testing import gradcheck as gradcheck

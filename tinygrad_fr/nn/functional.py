@@ -100,8 +100,7 @@ def _mse_kernel(x: Array, target: Array, *, reduction: str) -> Array:
 
 
 def _mse_dx_kernel(g: Array, x: Array, target: Array, *, reduction: str) -> Array:
-    d = x - target
-    return np.multiply(d, g * (2 / d.size if reduction == "mean" else 2), d)
+    return (x - target) * (g * (2 / x.size if reduction == "mean" else 2))
 
 
 @operation(

@@ -20,7 +20,7 @@ from tinygrad_fr.tensor import Tensor, get_default_dtype
 def _sigmoid_dx_kernel(g: Array, y: Array) -> Array:
     """g y (1 − y) as (g y) − (g y) y."""
     t = g * y
-    return np.subtract(t, t * y, t) if type(t) is np.ndarray else t - t * y  # a 0-d product is a NumPy scalar
+    return t - t * y
 
 
 @operation(
@@ -61,19 +61,20 @@ def logsigmoid(x: Array) -> Array:
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
-_BITS = {np.dtype(np.float16): np.int16, np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+_BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
 
 def _relu_dx_kernel(g: Array, y: Array) -> Array:
-    """g where the unit is on, by a mask of bits (−1 has them all): ten times faster than np.where on random signs.
+    """g where the unit is on, by a mask of bits (−1 has them all): several times faster than np.where on random signs.
 
-    A product with 0 and 1 would be as fast, and make NaN of an infinite g.
+    A product with 0 and 1 would make NaN of an infinite g, and needs more memory.
     """
-    if g.size < 1024:
+    if g.size < 1024 or g.dtype not in _BITS:  # float16's maximum may be −0, which has a bit set
         return np.where(y <= 0, 0, g)
-    bits = _BITS[g.dtype]
-    kept: Array = g.view(bits) & np.negative(np.logical_not(y <= 0).view(np.int8)).astype(bits)
-    return kept.view(g.dtype)
+    mask: Array = np.negative(y.view(_BITS[g.dtype]))  # as integers: y > 0 turns negative, y = 0 stays 0
+    np.right_shift(mask, 8 * mask.itemsize - 1, mask)  # the sign bit everywhere: −1 or 0
+    np.bitwise_and(mask, g.view(mask.dtype), mask)
+    return mask.view(g.dtype)
 
 
 @operation(

@@ -222,13 +222,6 @@ def cosh(x: Array) -> Array:
     return np.cosh(x)
 
 
-def _tanh_dx_kernel(g: Array, y: Array) -> Array:
-    """g (1 − y²) as g − (g y) y: three passes and one new array."""
-    t = g * y
-    t *= y
-    return np.subtract(g, t, t) if type(t) is np.ndarray else g - t  # a 0-d product is a NumPy scalar
-
-
 @operation(
     "tanh",
     r"\tanh({x})",
@@ -236,7 +229,7 @@ def _tanh_dx_kernel(g: Array, y: Array) -> Array:
     numpy=[np.tanh],
     kernel=np.tanh,
     dx=lambda g, y: g * (1 - y * y),  # tanh′ = 1 − tanh²   S0, S1
-    kernel_dx=_tanh_dx_kernel,
+    kernel_dx=lambda g, y: g - g * y * y,  # a Python 1 costs NumPy as much as another product
 )
 def tanh(x: Array) -> Array:
     """The hyperbolic tangent, between −1 and 1; ∂E/∂x = ∂E/∂y (1 − y²) (S0, S1).

@@ -110,16 +110,18 @@ def _augmented(name: str, ufunc: Any, function: Callable[..., Tensor]) -> Callab
     careful = in_place(function, name)
 
     def method(self: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-        recorded = mode.state and (self._node is not None or (isinstance(other, Tensor) and other._node is not None))
+        array, node = self._array, self._node
         value = other._array if isinstance(other, Tensor) else other
-        array = self._array
-        if recorded or type(array) is not np.ndarray or type(value) not in (np.ndarray, float, int):
+        if (
+            (mode.state and (node is not None or (value is not other and other._node is not None)))
+            or type(array) is not np.ndarray
+            or (type(value) is not np.ndarray and type(value) is not float)
+        ):
             return careful(self, other if alpha == 1 else arithmetic.mul(other, alpha))
         try:
-            ufunc(array, value if alpha == 1 else np.multiply(value, alpha), array)
+            ufunc(array, value if alpha == 1 else value * alpha, array)
         except (ValueError, TypeError):
             return careful(self, other if alpha == 1 else arithmetic.mul(other, alpha))  # says what is wrong, or promotes
-        node = self._node
         memory = self._memory if node is None else node.memory
         if memory is None:
             memory = shared_memory(self)

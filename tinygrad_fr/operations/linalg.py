@@ -182,11 +182,7 @@ def _rows(v: Any) -> Any:
 
 
 def _linear_kernel(x: Array, weight: Array, bias: Array) -> Array:
-    if x.ndim != 2:
-        return np.matmul(x, weight.T) + bias
-    y = x.dot(weight.T)
-    y += bias
-    return y
+    return (x.dot(weight.T) if x.ndim == 2 else np.matmul(x, weight.T)) + bias
 
 
 @operation(
