@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from tinygrad_fr import printing
 from tinygrad_fr.node import mode
-from tinygrad_fr.tensor import get_default_dtype, set_default_dtype
+from tinygrad_fr.values import get_default_dtype, set_default_dtype
 
 settings.register_profile("dev", max_examples=20, deadline=None)
 settings.register_profile(

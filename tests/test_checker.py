@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_fr import Tensor, tensor
-from tinygrad_fr.graph import grad, no_grad
+from tinygrad_fr.graph import grad
+from tinygrad_fr.modes import no_grad
 from tinygrad_fr.operation import NUMPY, REGISTRY, operation
 from tinygrad_fr.tensor import wrap
 from tinygrad_fr.testing import (

@@ -86,9 +86,14 @@ def test_shapes_that_do_not_match(name: str, recorded: bool) -> None:
     """A RuntimeError that shows both shapes and the operation."""
     f, left, right = SHAPES[name]
     a, b = tg.ones(left, requires_grad=recorded), tg.ones(right, requires_grad=recorded)
-    word = "linear" if name == "linear" else "(" if name == "dot" else "mm" if name == "mm" else "mat" if "mat" in name else name
-    with refused(RuntimeError, str(left), str(right), word, keep=(a, b)):
+    word = "dot" if name == "dot" else "mat" if "m" in name and name not in ("mul", "maximum") else name
+    with refused(RuntimeError, word, keep=(a, b)):
         f(a, b)
+    with pytest.raises(RuntimeError) as caught:
+        f(a, b)
+    for shape in (left, right):
+        forms = {str(shape), str(list(shape)), "x".join(map(str, shape)), "x".join(map(str, shape[::-1]))}
+        assert any(form in str(caught.value) for form in forms), str(caught.value)
 
 
 def test_broadcast_error_says_what_must_match() -> None:
@@ -307,7 +312,7 @@ def test_number_of_gradients() -> None:
 def test_backward_and_grad_of_things_that_are_no_tensors() -> None:
     """TypeError."""
     x = leaf([1.0])
-    with refused(TypeError, "ndarray"):
+    with refused(TypeError, "expected Tensors"):
         autograd.grad(np.ones(1), x)  # type: ignore[arg-type]
     with refused(TypeError, "float"):
         autograd.backward([3.0])  # type: ignore[list-item]

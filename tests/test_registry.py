@@ -22,10 +22,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_fr as tg
-from tinygrad_fr.graph import OUTPUT, PLAIN, grad
+from tinygrad_fr.graph import grad
+from tinygrad_fr.node import OUTPUT, PLAIN
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import REGISTRY, Operation, _promoted, record
-from tinygrad_fr.tensor import Tensor, as_array, wrap
+from tinygrad_fr.tensor import Tensor, wrap
+from tinygrad_fr.values import as_array
 from tinygrad_fr.testing import Draw, cases, gradcheck, gradgradcheck
 
 torch: Any

@@ -11,17 +11,17 @@ tensor([2., 4.])
 import numpy as _np
 
 from tinygrad_fr import methods as _methods_table  # noqa: F401 - attaches the methods to Tensor
-from tinygrad_fr.graph import detect_anomaly as detect_anomaly
-from tinygrad_fr.graph import enable_grad as enable_grad
-from tinygrad_fr.graph import inference_mode as inference_mode
-from tinygrad_fr.graph import is_grad_enabled as is_grad_enabled
-from tinygrad_fr.graph import no_grad as no_grad
-from tinygrad_fr.graph import set_grad_enabled as set_grad_enabled
-from tinygrad_fr.tensor import Size as Size
+from tinygrad_fr.modes import detect_anomaly as detect_anomaly
+from tinygrad_fr.modes import enable_grad as enable_grad
+from tinygrad_fr.modes import inference_mode as inference_mode
+from tinygrad_fr.modes import is_grad_enabled as is_grad_enabled
+from tinygrad_fr.modes import no_grad as no_grad
+from tinygrad_fr.modes import set_grad_enabled as set_grad_enabled
+from tinygrad_fr.values import Size as Size
 from tinygrad_fr.tensor import Tensor as Tensor
-from tinygrad_fr.tensor import device as device
-from tinygrad_fr.tensor import get_default_dtype as get_default_dtype
-from tinygrad_fr.tensor import set_default_dtype as set_default_dtype
+from tinygrad_fr.values import device as device
+from tinygrad_fr.values import get_default_dtype as get_default_dtype
+from tinygrad_fr.values import set_default_dtype as set_default_dtype
 from tinygrad_fr.creation import BoolTensor as BoolTensor
 from tinygrad_fr.creation import DoubleTensor as DoubleTensor
 from tinygrad_fr.creation import FloatTensor as FloatTensor

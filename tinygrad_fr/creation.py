@@ -10,7 +10,8 @@ import numpy as np
 
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements
-from tinygrad_fr.tensor import Tensor, as_array, get_default_dtype, wrap
+from tinygrad_fr.tensor import Tensor, wrap
+from tinygrad_fr.values import as_array, get_default_dtype
 
 
 def _finished(array: Array, requires_grad: bool) -> Tensor:

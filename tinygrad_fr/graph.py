@@ -9,181 +9,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence, Set
 from heapq import heappop, heappush
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from tinygrad_fr.node import Array, Memory, Node, mode
-from tinygrad_fr.tensor import Tensor, no_gradient, wrap
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-# -- recording on and off ----------------------------------------------------------------------------------------------
-
-
-class set_grad_enabled:
-    """Switch recording on or off, for the current thread: as a call, a context, or a decorator.
-
-    >>> from tinygrad_fr import tensor
-    >>> x = tensor(1.0, requires_grad=True)
-    >>> with set_grad_enabled(False):
-    ...     print((x * 2).requires_grad)
-    False
-    """
-
-    _wanted = 1
-
-    def __init__(self, mode: bool) -> None:  # noqa: A002 - PyTorch's name
-        self._wanted = 1 if mode else 0
-        self._before: list[int] = [_switch(self._wanted)]
-        self._called = True
-
-    _called = False
-
-    def __enter__(self) -> None:
-        if self._called:  # the call itself has switched: the context only has to switch back
-            self._called = False
-        else:
-            self._before.append(_switch(self._wanted))
-
-    def __exit__(self, *exc: object) -> None:
-        mode.state = self._before.pop()
-
-    def __call__(self, function: _F) -> _F:
-        if self._called:
-            self._called = False
-            mode.state = self._before.pop()
-        wanted = self._wanted
-
-        @functools.wraps(function)
-        def switched(*args: Any, **kwargs: Any) -> Any:
-            before = _switch(wanted)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                mode.state = before
-
-        return switched  # type: ignore[return-value]  # wraps keeps the signature, which mypy cannot see
-
-
-def _switch(wanted: int) -> int:
-    """Set the thread's mode and return the former one; anomaly mode stays on when recording does."""
-    before = mode.state
-    if bool(before) != bool(wanted):
-        mode.state = wanted
-    return before
-
-
-class no_grad(set_grad_enabled):
-    """A context and a decorator under which nothing is recorded: for updates and for evaluation.
-
-    >>> from tinygrad_fr import tensor
-    >>> w = tensor([1.0], requires_grad=True)
-    >>> with no_grad():
-    ...     w -= 0.5
-    >>> w
-    tensor([0.5000], requires_grad=True)
-    """
-
-    _wanted = 0
-
-    def __init__(self, function: Callable[..., Any] | None = None) -> None:
-        self._before = []
-
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        return object.__new__(cls) if function is None else cls()(function)  # @no_grad without parentheses
-
-    def __enter__(self) -> None:
-        before = mode.state
-        self._before.append(before)
-        if before and not self._wanted:
-            mode.state = 0
-        elif self._wanted and not before:
-            mode.state = 1
-
-
-class enable_grad(no_grad):
-    """A context and a decorator that records again, inside `no_grad`.
-
-    >>> from tinygrad_fr import tensor
-    >>> x = tensor(1.0, requires_grad=True)
-    >>> with no_grad(), enable_grad():
-    ...     print((x * 2).requires_grad)
-    True
-    """
-
-    _wanted = 1
-
-
-class inference_mode(no_grad):
-    """PyTorch's name for `no_grad` in programs that only predict; `inference_mode(False)` records.
-
-    >>> with inference_mode():
-    ...     print(is_grad_enabled())
-    False
-    """
-
-    def __init__(self, mode: Any = True) -> None:  # noqa: A002 - PyTorch's name
-        self._before = []
-        self._wanted = 0 if mode else 1
-
-    def __new__(cls, mode: Any = True) -> Any:  # noqa: A002
-        if isinstance(mode, bool):
-            return object.__new__(cls)
-        return no_grad(mode)
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are recorded in this thread.
-
-    >>> is_grad_enabled()
-    True
-    """
-    return mode.state != 0
-
-
-class detect_anomaly:
-    """A debugging context: it stops at the first NaN a backward pass makes, and names the operation and your line.
-
-    Nodes recorded inside remember the line that made them, which costs a few microseconds each.
-
-    >>> from tinygrad_fr import tensor
-    >>> x = tensor([0.0], requires_grad=True)
-    >>> with detect_anomaly():
-    ...     y = (x / x).sum()
-    ...     y.backward()  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    RuntimeError: Function 'DivBackward0' returned nan values in its 0th output...
-    """
-
-    def __init__(self, check_nan: bool = True) -> None:
-        self._wanted = 2 if check_nan else 1
-        self._before: list[int] = []
-
-    def __enter__(self) -> None:
-        self._before.append(mode.state)
-        mode.state = mode.state and self._wanted  # under no_grad nothing is recorded, here either
-
-    def __exit__(self, *exc: object) -> None:
-        mode.state = self._before.pop()
-
-
-class set_detect_anomaly(detect_anomaly):
-    """Switch anomaly detection on or off for the current thread, as a call or as a context.
-
-    >>> with set_detect_anomaly(True):
-    ...     pass
-    """
-
-    def __init__(self, mode: bool, check_nan: bool = True) -> None:  # noqa: A002 - PyTorch's name
-        super().__init__(check_nan)
-        self._wanted = self._wanted if mode else 1
-        super().__enter__()
-
-    def __enter__(self) -> None:
-        pass
-
+from tinygrad_fr.errors import FREED, check_nan, check_versions, no_gradient
+from tinygrad_fr.node import OUTPUT, Array, Memory, Node, mode
+from tinygrad_fr.tensor import Tensor, wrap
 
 # -- the walk ----------------------------------------------------------------------------------------------------------
 
@@ -231,9 +63,9 @@ def walk(
             arrived[node.stamp] = (node, g, False)
         edges = node.edges
         if edges is None:
-            raise RuntimeError(_FREED.format(name=node.name()))
+            raise RuntimeError(FREED.format(name=node.name()))
         if node.stamp < last_write:
-            _check_versions(node, edges)
+            check_versions(node, edges)
         for target, formula, saved, like, index in edges:
             if plain:
                 gradient = formula(g, *saved)
@@ -242,7 +74,7 @@ def walk(
             else:
                 gradient = _differentiable(node, index, g, saved) if create_graph and index >= 0 else formula(g, *saved)
                 if anomaly:
-                    _check_nan(node, gradient, index)
+                    check_nan(node, gradient, index)
             if like is not None:
                 gradient = unbroadcast(gradient, *like)
             stamp = target.stamp
@@ -306,47 +138,6 @@ def _differentiable(node: Node, index: int, g: Tensor, saved: tuple[Array, ...])
         arguments.append(wrap(value, origin) if isinstance(origin, Node) else value)
     keywords = {word: (node.params or {})[word] for word in operation.keywords[index]}
     return operation.formulas[index](g, *arguments, **keywords)
-
-
-OUTPUT, PLAIN = -1, -2
-"""Where a formula's argument comes from when it is not input 0, 1, ...: the operation's output, or a plain value."""
-
-_FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-    "freed): the graph was freed at {name} by the first backward(). Either call backward(retain_graph=True) the first "
-    "time, or run the forward pass again, which is the usual way: one forward, one backward."
-)
-
-
-def _check_versions(node: Node, edges: Sequence[Any]) -> None:
-    """Refuse to use a value that was overwritten after this node kept it: the gradient would be wrong without a word."""
-    for target, _, _, _, index in edges:
-        for source in node.operation.sources[index] if index >= 0 else ():
-            origin: Any = node if source == OUTPUT else node.inputs[source] if source >= 0 else None
-            memory = origin.memory if isinstance(origin, Node) else getattr(origin, "_memory", None)
-            if memory is not None and memory.written > node.stamp:
-                what = "its output" if source == OUTPUT else f"its input '{node.operation.inputs[source]}'"
-                raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                    f"{node.operation.name} kept {what} for its gradient, which was written in place afterwards{_made(node)}. "
-                    "Write the update out of place (`x = x + 1` instead of `x += 1`), or update after backward()."
-                )
-        if target.memory is not None and target.stamp < target.memory.rebased < node.stamp:
-            raise RuntimeError(
-                f"{node.name()} used a view or a copy of a tensor that was modified by an inplace operation after the view "
-                f"was made{_made(node)}: take the view again after the modification."
-            )
-
-
-def _made(node: Node) -> str:
-    return f" (the operation was run at {node.site})" if node.site else " (detect_anomaly() names the line that ran it)"
-
-
-def _check_nan(node: Node, gradient: Any, index: int) -> None:
-    array = gradient._array if isinstance(gradient, Tensor) else gradient
-    if np.isnan(array).any():
-        where = f" The operation was run at {node.site}." if node.site else " It was run outside detect_anomaly()."
-        raise RuntimeError(f"Function '{node.name()}' returned nan values in its {max(index, 0)}th output.{where}")
 
 
 def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
@@ -573,7 +364,7 @@ def _leading_to(roots: list[Node], targets: list[Node]) -> set[Node]:
         if node not in found:
             found.add(node)
             if node.edges is None and node not in targets:
-                raise RuntimeError(_FREED.format(name=node.name()))
+                raise RuntimeError(FREED.format(name=node.name()))
             stack.extend(edge[0] for edge in node.edges or ())
     only = found.intersection(targets)
     for node in sorted(found, key=lambda n: n.stamp):

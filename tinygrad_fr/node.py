@@ -19,6 +19,9 @@ Array: TypeAlias = Any
 Edge: TypeAlias = "tuple[Node, Callable[..., Array], tuple[Array, ...], tuple[tuple[int, ...], Any] | None, int]"
 """From a node to one parent: (parent, gradient formula, what it reads, shape and dtype to come back to, input index)."""
 
+OUTPUT, PLAIN = -1, -2
+"""Where a formula's argument comes from when it is not input 0, 1, ...: the operation's output, or a plain value."""
+
 tick = itertools.count(1).__next__
 """The clock. Every node and every in-place write takes a stamp, so "was it made before?" is one comparison."""
 

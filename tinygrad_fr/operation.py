@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_fr.graph import OUTPUT, PLAIN
-from tinygrad_fr.node import Array, Node, mode, tick, user_site
-from tinygrad_fr.tensor import Tensor, as_array, cut_reason, get_default_dtype, shared_memory, wrap
+from tinygrad_fr.errors import cut_reason, explain
+from tinygrad_fr.node import OUTPUT, PLAIN, Node, mode, tick, user_site
+from tinygrad_fr.tensor import Tensor, shared_memory, wrap
+from tinygrad_fr.values import NUMBERS, as_array, promoted
 
 Formula = Callable[..., Any]
 _F = TypeVar("_F", bound=Formula)
@@ -285,7 +286,7 @@ def _fast(op: Operation) -> Callable[..., Tensor]:
         inputs=", ".join(f"{op.inputs[i]} if n{i} is None else n{i}" for i in count),
     )
     space: dict[str, Any] = {
-        "op": op, "record": record, "explain": _explain, "kernel": op.kernel or op.forward, "mode": mode, "tick": tick,
+        "op": op, "record": record, "explain": explain, "kernel": op.kernel or op.forward, "mode": mode, "tick": tick,
         "new": object.__new__, "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray, "user_site": user_site,
         "partial": functools.partial, "share_view": _share_view,
         **{f"d{i}": op.kernels[i] or op.formulas[i] for i in floating},
@@ -308,8 +309,8 @@ def record(op: Operation, args: tuple[Any, ...], params: dict[str, Any]) -> Tens
     arrays: list[Any] = []
     plain = True  # all operands are NumPy arrays: kernels may run
     for value in args:
-        if type(value) in _NUMBERS or isinstance(value, np.generic):
-            value = value if type(value) in _NUMBERS else value.item()
+        if type(value) in NUMBERS or isinstance(value, np.generic):
+            value = value if type(value) in NUMBERS else value.item()
             inputs.append(value)
             arrays.append(value)
             plain = False
@@ -320,13 +321,13 @@ def record(op: Operation, args: tuple[Any, ...], params: dict[str, Any]) -> Tens
         arrays.append(value._array)
         plain = plain and type(value._array) is np.ndarray
     try:
-        operands = _promoted(op, arrays)
+        operands = promoted(arrays, op.promoted, op.floats)
         y = op.kernel(*operands, **params) if plain and op.kernel is not None else op.forward(*operands, **params)
         kept: Sequence[Any] = ()
         if plain and op.keeps:
             y, *kept = y
     except Exception as error:
-        raise _explain(op, arrays, params, error) from None
+        raise explain(op, arrays, params, error) from None
     wanted = [i for i, origin in enumerate(inputs) if isinstance(origin, Node) and op.formulas[i] is not None]
     if not wanted or not mode.state:
         out = wrap(y)
@@ -372,79 +373,3 @@ def _note_cut(op: Operation, args: tuple[Any, ...], inputs: list[Any], out: Tens
         if isinstance(value, Tensor) and (reason := cut_reason(value)):
             out._cut = reason
             return
-
-
-_NUMBERS = frozenset((int, float, bool))
-_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
-
-
-def _promoted(op: Operation, arrays: list[Any]) -> list[Any]:
-    """The operands in one dtype, by PyTorch's rule: the category (bool, integer, float) decides first, then the size.
-
-    Tensors with axes decide before those without, and these before Python numbers, as long as the category is no higher:
-    `float32 * int64` is float32, and `int64 * 2.5` takes the default dtype. Masks and indices (inputs without a gradient
-    formula) are left alone.
-    """
-    turn = op.promoted
-    first, numbers = None, False
-    for i in turn:  # the common cases: one dtype everywhere, or floats with Python numbers, which NumPy treats alike
-        if type(arrays[i]) in _NUMBERS:
-            numbers = True
-        elif first is None:
-            first = arrays[i].dtype
-        elif arrays[i].dtype != first:
-            first = None
-            break
-    if not turn or (first is not None and (first.kind == "f" or not (numbers or op.floats))):
-        return arrays
-    best: Any = None
-    for kind in range(3):  # tensors with axes, tensors without, Python numbers
-        for i in turn:
-            a = arrays[i]
-            python = type(a) in _NUMBERS
-            if (2 if python else 0 if a.ndim else 1) != kind:
-                continue
-            if python:
-                dtype = get_default_dtype() if type(a) is float else np.dtype(np.int64 if type(a) is int else np.bool_)
-            else:
-                dtype = a.dtype
-            if best is None or _RANK[dtype.kind] > _RANK[best[0].kind]:
-                best = (dtype, kind)
-            elif best[1] == kind and _RANK[dtype.kind] == _RANK[best[0].kind]:
-                best = (np.promote_types(best[0], dtype), kind)
-    dtype = best[0]
-    if op.floats and dtype.kind != "f":
-        dtype = get_default_dtype()
-    cast = list(arrays)
-    for i in turn:
-        if type(arrays[i]) not in _NUMBERS:
-            if arrays[i].dtype != dtype:
-                cast[i] = arrays[i].astype(dtype)
-        elif dtype.kind == "f" or len(turn) == 1:
-            cast[i] = float(arrays[i]) if len(turn) > 1 else np.array(arrays[i], dtype)
-    return cast
-
-
-def _explain(op: Operation, arrays: Sequence[Any], params: dict[str, Any], error: Exception) -> Exception:
-    """The error of an operation that could not run: what was asked, on which shapes, which rule failed, what to write."""
-    shown = ", ".join(
-        f"{name}: {tuple(a.shape)} {a.dtype}" if hasattr(a, "shape") else f"{name}: {a!r}"
-        for name, a in zip(op.inputs, arrays, strict=False)
-    )
-    keywords = "".join(f", {k}={v!r}" for k, v in params.items() if v is not None)
-    hint = ""
-    shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
-    if isinstance(error, np.exceptions.AxisError):
-        limit = len(shapes[0])
-        return IndexError(
-            f"{op.name}({shown}{keywords}): Dimension out of range (expected to be in range of [{-max(limit, 1)}, "
-            f"{max(limit, 1) - 1}]): {error}"
-        )
-    if op.broadcasts and len(shapes) > 1 and isinstance(error, ValueError):
-        hint = (
-            " The size of tensor a must match the size of tensor b, or one of the two be 1, axis by axis from the right. "
-            "Insert an axis with `.unsqueeze(dim)`, or check for a transpose that is missing."
-        )
-    kind = IndexError if isinstance(error, IndexError) else TypeError if isinstance(error, TypeError) else RuntimeError
-    hint = f" {op.hint(*shapes)}" if op.hint is not None and len(shapes) > 1 else hint
-    return kind(f"{op.name}({shown}{keywords}) cannot run: {error}.{hint}")

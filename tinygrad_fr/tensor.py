@@ -7,131 +7,17 @@ operations, attached by the table in `methods.py`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import Any, Literal, NoReturn
+from typing import Any
 
 import numpy as np
 
 from tinygrad_fr import printing
 from tinygrad_fr._methods import TensorMethods
-from tinygrad_fr.node import Array, Memory, Node, mode, user_site
+from tinygrad_fr.node import Array, Memory, Node, user_site
+from tinygrad_fr.values import CPU, Size, as_array, device, get_default_dtype
 
 _new = object.__new__
-
-
-class Size(tuple[int, ...]):
-    """The lengths of a tensor's axes: a tuple that prints as PyTorch's does and knows its product.
-
-    >>> Size((2, 3)).numel()
-    6
-    """
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        """The number of elements, the product of the lengths."""
-        return math.prod(self)
-
-    def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
-
-
-class device:
-    """Where a tensor lives, spelled as in PyTorch. Arrays live where their own library puts them; NumPy's on the CPU.
-
-    >>> device("cuda:0").type, device("cpu") == "cpu"
-    ('cuda', True)
-    """
-
-    __slots__ = ("index", "type")
-
-    def __init__(self, type: str, index: int | None = None) -> None:
-        name, _, number = str(type).partition(":")
-        self.type = name
-        self.index = int(number) if number else index
-
-    def __str__(self) -> str:
-        return self.type if self.index is None else f"{self.type}:{self.index}"
-
-    def __repr__(self) -> str:
-        return f"device(type={self.type!r})" if self.index is None else f"device(type={self.type!r}, index={self.index})"
-
-    def __eq__(self, other: object) -> bool:
-        return str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-
-CPU = device("cpu")
-
-
-class _Defaults:
-    dtype: np.dtype[Any] = np.dtype(np.float32)
-
-
-def set_default_dtype(dtype: Any) -> None:
-    """Choose the dtype that Python floats become: float32 (the start value), float64 or float16.
-
-    >>> set_default_dtype("float32")
-
-    Raises:
-        TypeError: for a dtype that is not floating point.
-    """
-    wanted = np.dtype(dtype)
-    if wanted.kind != "f":
-        raise TypeError(f"only floating-point types are supported as the default type, got {wanted}")
-    _Defaults.dtype = wanted
-
-
-def get_default_dtype() -> np.dtype[Any]:
-    """The dtype that Python floats become.
-
-    >>> get_default_dtype()
-    dtype('float32')
-    """
-    return _Defaults.dtype
-
-
-def as_array(data: Any, dtype: Any = None, *, copy: bool = False) -> Array:
-    """The array behind any value: Python floats take the default dtype, integers int64, arrays keep theirs.
-
-    Raises:
-        TypeError: for what is not numeric (strings, objects, ragged lists).
-    """
-    if isinstance(data, Tensor):
-        data = data._array
-    elif isinstance(data, (list, tuple)):
-        data = _nested(data)
-    if hasattr(data, "__array_ufunc__") and hasattr(data, "dtype") and not isinstance(data, np.generic):
-        array = data  # NumPy's, Dask's, CuPy's, a recorder's: held as it is
-    else:
-        try:
-            array = np.asarray(data)
-        except ValueError as error:
-            raise ValueError(f"cannot make a tensor: the nested sequences do not form a full box ({error})") from None
-        if dtype is None and array.dtype == np.float64 and not isinstance(data, (np.ndarray, np.generic)):
-            array = array.astype(_Defaults.dtype)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"cannot make a tensor from values of type {array.dtype}: a tensor holds numbers or booleans. "
-            "Convert them first, for instance with `array.astype('float32')`, or encode text as class numbers."
-        )
-    if dtype is not None and array.dtype != dtype:
-        return array.astype(np.dtype(dtype))
-    return array.copy() if copy and array is data else array
-
-
-def _nested(data: Any) -> Any:
-    """The same nested lists with tensors turned into arrays, and with NumPy's dtype where the leaves carry one."""
-    if not any(isinstance(item, (list, tuple, Tensor, np.ndarray, np.generic)) for item in data):
-        return data
-    items = [_nested(i) if isinstance(i, (list, tuple)) else i._array if isinstance(i, Tensor) else i for i in data]
-    typed = [i for i in items if isinstance(i, (np.ndarray, np.generic))]
-    if len(typed) == len(items) and len({i.shape for i in typed}) == 1:
-        return np.stack(typed)
-    return items
 
 
 class Tensor(TensorMethods):
@@ -355,7 +241,7 @@ class Tensor(TensorMethods):
             self._array,
             requires_grad=self._node is not None,
             grad_fn=None if grad_fn is None else grad_fn.name(),
-            default_dtype=_Defaults.dtype,
+            default_dtype=get_default_dtype(),
         )
 
     def __format__(self, spec: str) -> str:
@@ -413,23 +299,3 @@ def own_array(t: Tensor) -> Array:
     if isinstance(t._array, np.generic):
         t._array = np.array(t._array)
     return t._array
-
-
-def cut_reason(t: Tensor) -> str | None:
-    """Why no gradient flows through the tensor, if an operation or `detach()` cut the graph before it."""
-    return getattr(t, "_cut", None)
-
-
-def no_gradient(t: Tensor, verb: Literal["backward", "grad"]) -> NoReturn:
-    """Raise PyTorch's error for a tensor that needs no gradient, and say where the graph was cut if that is known."""
-    reason = cut_reason(t)
-    if reason is not None:
-        why = f"The graph was cut by {reason}: no gradient flows back past it."
-    elif mode.state == 0:
-        why = "Recording is off here: this runs under no_grad()."
-    else:
-        why = (
-            "Nothing it was computed from requires grad. Was a parameter made without `requires_grad=True`, or did the "
-            "values pass through NumPy, `.item()` or `tensor(...)`, which keep no history?"
-        )
-    raise RuntimeError(f"element 0 of tensors does not require grad and does not have a grad_fn, so {verb} cannot start. {why}")

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_fr.graph import enable_grad, grad
+from tinygrad_fr.graph import grad
+from tinygrad_fr.modes import enable_grad
 from tinygrad_fr.operations.shaping import reshape, stack
 from tinygrad_fr.tensor import Tensor, wrap
 

@@ -33,8 +33,8 @@ from tinygrad_fr.operations.linalg import linear as linear
 from tinygrad_fr.operations.reductions import log_softmax as log_softmax
 from tinygrad_fr.operations.reductions import softmax as softmax
 from tinygrad_fr.operations.reductions import sum as _sum
-from tinygrad_fr.operations.shaping import reshape, squeeze, unsqueeze
 from tinygrad_fr.operations.shaping import pad as pad
+from tinygrad_fr.operations.shaping import reshape, squeeze, unsqueeze
 from tinygrad_fr.tensor import Tensor, wrap
 
 

@@ -14,7 +14,8 @@ from tinygrad_fr.node import Array
 from tinygrad_fr.operation import operation
 from tinygrad_fr.operations.arithmetic import abs, add, div, maximum, minimum, mul
 from tinygrad_fr.operations.elementary import erf, tanh
-from tinygrad_fr.tensor import Tensor, get_default_dtype
+from tinygrad_fr.tensor import Tensor
+from tinygrad_fr.values import get_default_dtype
 
 
 def _sigmoid_dx_kernel(g: Array, y: Array) -> Array:

@@ -18,7 +18,8 @@ import numpy as np
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements, operation
 from tinygrad_fr.operations.shaping import broadcast_to, read_dim, reshape
-from tinygrad_fr.tensor import Tensor, as_array, wrap
+from tinygrad_fr.tensor import Tensor, wrap
+from tinygrad_fr.values import as_array
 
 Index: TypeAlias = "tuple[Any, ...]"
 """An index as NumPy takes it: numbers, slices, None, `...`, masks and arrays of integers, its own."""

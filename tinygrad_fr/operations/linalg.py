@@ -10,9 +10,9 @@ import numpy as np
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements, operation
 from tinygrad_fr.operations.arithmetic import add, mul
-from tinygrad_fr.operations.reductions import sum as sum_
 from tinygrad_fr.operations.shaping import squeeze, unsqueeze
-from tinygrad_fr.tensor import Tensor, as_array, wrap
+from tinygrad_fr.tensor import Tensor, wrap
+from tinygrad_fr.values import as_array
 
 
 def _matmul_hint(a: tuple[int, ...], b: tuple[int, ...]) -> str:

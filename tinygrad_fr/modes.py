@@ -1,0 +1,174 @@
+"""Switches of the current thread: whether operations are recorded, and whether the first NaN is to be found."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tinygrad_fr.node import mode
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class set_grad_enabled:
+    """Switch recording on or off, for the current thread: as a call, a context, or a decorator.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor(1.0, requires_grad=True)
+    >>> with set_grad_enabled(False):
+    ...     print((x * 2).requires_grad)
+    False
+    """
+
+    _wanted = 1
+
+    def __init__(self, mode: bool) -> None:  # noqa: A002 - PyTorch's name
+        self._wanted = 1 if mode else 0
+        self._before: list[int] = [_switch(self._wanted)]
+        self._called = True
+
+    _called = False
+
+    def __enter__(self) -> None:
+        if self._called:  # the call itself has switched: the context only has to switch back
+            self._called = False
+        else:
+            self._before.append(_switch(self._wanted))
+
+    def __exit__(self, *exc: object) -> None:
+        mode.state = self._before.pop()
+
+    def __call__(self, function: _F) -> _F:
+        if self._called:
+            self._called = False
+            mode.state = self._before.pop()
+        wanted = self._wanted
+
+        @functools.wraps(function)
+        def switched(*args: Any, **kwargs: Any) -> Any:
+            before = _switch(wanted)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                mode.state = before
+
+        return switched  # type: ignore[return-value]  # wraps keeps the signature, which mypy cannot see
+
+
+def _switch(wanted: int) -> int:
+    """Set the thread's mode and return the former one; anomaly mode stays on when recording does."""
+    before = mode.state
+    if bool(before) != bool(wanted):
+        mode.state = wanted
+    return before
+
+
+class no_grad(set_grad_enabled):
+    """A context and a decorator under which nothing is recorded: for updates and for evaluation.
+
+    >>> from tinygrad_fr import tensor
+    >>> w = tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     w -= 0.5
+    >>> w
+    tensor([0.5000], requires_grad=True)
+    """
+
+    _wanted = 0
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        self._before = []
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        return object.__new__(cls) if function is None else cls()(function)  # @no_grad without parentheses
+
+    def __enter__(self) -> None:
+        before = mode.state
+        self._before.append(before)
+        if before and not self._wanted:
+            mode.state = 0
+        elif self._wanted and not before:
+            mode.state = 1
+
+
+class enable_grad(no_grad):
+    """A context and a decorator that records again, inside `no_grad`.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor(1.0, requires_grad=True)
+    >>> with no_grad(), enable_grad():
+    ...     print((x * 2).requires_grad)
+    True
+    """
+
+    _wanted = 1
+
+
+class inference_mode(no_grad):
+    """PyTorch's name for `no_grad` in programs that only predict; `inference_mode(False)` records.
+
+    >>> with inference_mode():
+    ...     print(is_grad_enabled())
+    False
+    """
+
+    def __init__(self, mode: Any = True) -> None:  # noqa: A002 - PyTorch's name
+        self._before = []
+        self._wanted = 0 if mode else 1
+
+    def __new__(cls, mode: Any = True) -> Any:  # noqa: A002
+        if isinstance(mode, bool):
+            return object.__new__(cls)
+        return no_grad(mode)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded in this thread.
+
+    >>> is_grad_enabled()
+    True
+    """
+    return mode.state != 0
+
+
+class detect_anomaly:
+    """A debugging context: it stops at the first NaN a backward pass makes, and names the operation and your line.
+
+    Nodes recorded inside remember the line that made them, which costs a few microseconds each.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor([0.0], requires_grad=True)
+    >>> with detect_anomaly():
+    ...     y = (x / x).sum()
+    ...     y.backward()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    RuntimeError: Function 'DivBackward0' returned nan values in its 0th output...
+    """
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self._wanted = 2 if check_nan else 1
+        self._before: list[int] = []
+
+    def __enter__(self) -> None:
+        self._before.append(mode.state)
+        mode.state = mode.state and self._wanted  # under no_grad nothing is recorded, here either
+
+    def __exit__(self, *exc: object) -> None:
+        mode.state = self._before.pop()
+
+
+class set_detect_anomaly(detect_anomaly):
+    """Switch anomaly detection on or off for the current thread, as a call or as a context.
+
+    >>> with set_detect_anomaly(True):
+    ...     pass
+    """
+
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:  # noqa: A002 - PyTorch's name
+        super().__init__(check_nan)
+        self._wanted = self._wanted if mode else 1
+        super().__enter__()
+
+    def __enter__(self) -> None:
+        pass
