@@ -386,13 +386,72 @@ def test_overlapping_memory() -> None:
     assert m.tolist() == [[2.0, 5.0], [5.0, 8.0]]
 
 
-def test_a_write_into_itself_with_history() -> None:
-    """h *= h: both operands are the value before."""
-    x = leaf([2.0, 3.0])
+OWN_OPERANDS: dict[str, Callable[[Any], Any]] = {
+    "h *= h": lambda h: operator.imul(h, h),
+    "h += h": lambda h: operator.iadd(h, h),
+    "h *= h[0]": lambda h: operator.imul(h, h[0]),
+    "h *= h.T": lambda h: operator.imul(h, h.T),
+    "h *= h.T @ h": lambda h: operator.imul(h, h.T @ h),
+    "h /= h.view": lambda h: operator.itruediv(h, h.view(2, 2)),
+    "h *= h.detach()": lambda h: operator.imul(h, h.detach()),
+    "h *= h.detach()[0]": lambda h: operator.imul(h, h.detach()[0]),
+    "h /= h.sum()": lambda h: operator.itruediv(h, h.sum()),
+    "h.pow_(h)": lambda h: h.pow_(h),
+    "h[0] = h[1]": lambda h: (h.__setitem__(0, h[1]), h)[1],
+    "h[0] = h[1] * h[0]": lambda h: (h.__setitem__(0, h[1] * h[0]), h)[1],
+    "h.copy_(h.T)": lambda h: h.copy_(h.T),
+    "h.masked_fill_(h > 2)": lambda h: h.masked_fill_(h > 2, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", OWN_OPERANDS)
+def test_a_write_whose_operand_is_the_tensor_itself_is_right_or_refused(name: str) -> None:
+    """h *= h, h *= h[0], h *= h.detach(): the operand is the value before the write, in the value and in the gradient."""
+    action = OWN_OPERANDS[name]
+    values = np.array([[2.0, 3.0], [1.5, 0.5]])
+    x = leaf(values)
     h = x * 1
-    h *= h
-    h.sum().backward()
-    assert got(x.grad).tolist() == [4.0, 6.0]
+    try:
+        h = action(h)
+        (h * h).sum().backward()
+    except RuntimeError as error:
+        assert "inplace" in str(error) or "in-place" in str(error) or "in place" in str(error)
+        return
+    twin = leaf(values)
+    t = twin * 1
+    expected = {
+        "h *= h": lambda: t * t,
+        "h += h": lambda: t + t,
+        "h *= h[0]": lambda: t * t[0],
+        "h *= h.T": lambda: t * t.T,
+        "h *= h.T @ h": lambda: t * (t.T @ t),
+        "h /= h.view": lambda: t / t,
+        "h *= h.detach()": lambda: t * tg.tensor(values),
+        "h *= h.detach()[0]": lambda: t * tg.tensor(values[0]),
+        "h /= h.sum()": lambda: t / t.sum(),
+        "h.pow_(h)": lambda: t**t,
+        "h[0] = h[1]": lambda: tg.stack([t[1], t[1]]),
+        "h[0] = h[1] * h[0]": lambda: tg.stack([t[1] * t[0], t[1]]),
+        "h.copy_(h.T)": lambda: t.T * 1,
+        "h.masked_fill_(h > 2)": lambda: t.masked_fill(t > 2, 0.5),
+    }[name]()
+    np.testing.assert_allclose(got(h), got(expected))
+    (expected * expected).sum().backward()
+    np.testing.assert_allclose(got(x.grad), got(twin.grad))
+
+
+def test_a_constant_that_takes_a_history_from_its_own_view_is_right_or_refused() -> None:
+    """c *= w; then c *= c[0]: c has a history from the first write on."""
+    w = leaf([2.0, 3.0])
+    c = tg.ones(2, dtype=tg.float64)
+    c *= w
+    try:
+        c *= c[0]
+        c.sum().backward()
+    except RuntimeError:
+        return
+    assert got(c).tolist() == [4.0, 6.0]
+    assert got(w.grad).tolist() == [7.0, 2.0]
 
 
 def test_a_failed_write_writes_nothing_and_keeps_the_history() -> None:
@@ -642,6 +701,8 @@ def test_broadcasting_in_place(shapes: hnp.BroadcastableShapes, name: str) -> No
     a, b = value_of(target), value_of(source) + 0.5
     h_leaf, o = leaf(a), leaf(b)
     h = h_leaf * 1
+    if name == "copy_" and len(source) > len(target):
+        return  # axes of length 1 too many in front: index assignment takes them, copy_ may
     if shapes.result_shape != target:
         with pytest.raises(RuntimeError):
             getattr(h, name)(o)

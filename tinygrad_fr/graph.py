@@ -223,11 +223,17 @@ def _landed(node: Node, gradient: Any, owned: bool, create_graph: bool) -> Tenso
     """The gradient of a leaf as a Tensor that owns its memory, after the leaf's hooks."""
     if node.hooks is not None and node.operation is None:
         gradient, owned = _run_hooks(node, gradient, create_graph), False
+    return _owner(gradient, owned, create_graph)
+
+
+def _owner(gradient: Any, owned: bool, create_graph: bool) -> Tensor:
+    """The gradient as a Tensor whose memory is its own: no view, no other gradient, nothing read-only."""
+    array = gradient._array if create_graph else gradient
+    if owned and type(array) is np.ndarray and array.base is None:
+        return gradient if create_graph else wrap(gradient)
     if create_graph:
-        return gradient  # type: ignore[no-any-return]  # the walk carried Tensors
-    if owned and type(gradient) is np.ndarray and gradient.base is None:
-        return wrap(gradient)
-    return wrap(_copied(gradient))
+        return gradient.clone()  # type: ignore[no-any-return]  # recorded, as all of the walk is
+    return wrap(np.array(array) if isinstance(array, (np.ndarray, np.generic)) else array)
 
 
 def grad(
@@ -239,7 +245,7 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Tensor, ...]:
     """Return the gradients of the outputs with respect to the inputs, leaving every `.grad` as it is.
 
     Only the part of the graph that leads to the inputs is walked. With `create_graph=True` the results can be
@@ -261,7 +267,7 @@ def grad(
     targets = [_target(t) for t in wanted]
     roots = _roots(outputs, grad_outputs, create_graph, "grad")
     arrived = _arrivals(roots, targets, create_graph if retain_graph is None else retain_graph, create_graph)
-    results: list[Tensor | None] = []
+    results: list[Any] = []
     for tensor, node in zip(wanted, targets, strict=True):
         if node.stamp not in arrived:
             if materialize_grads:
@@ -275,15 +281,12 @@ def grad(
                 )
             results.append(None)
             continue
-        _, gradient, _ = arrived[node.stamp]
+        _, gradient, owned = arrived[node.stamp]
         if node.hooks is not None and node.operation is None:
-            gradient = _run_hooks(node, gradient, create_graph)
-        results.append(gradient if create_graph else wrap(_copied(gradient)))
+            gradient, owned = _run_hooks(node, gradient, create_graph), False
+        results.append(_owner(gradient, owned, create_graph))
+        arrived[node.stamp] = (node, gradient, False)  # asked for twice, it is copied the second time
     return tuple(results)
-
-
-def _copied(gradient: Array) -> Array:
-    return np.array(gradient) if isinstance(gradient, (np.ndarray, np.generic)) else gradient
 
 
 def _listed(tensors: Any) -> Sequence[Tensor]:

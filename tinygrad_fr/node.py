@@ -113,12 +113,12 @@ class Node:
         return f"<{self.name()}>"
 
 
-_PACKAGE = str(Path(__file__).parent)
+_OWN = (str(Path(__file__).parent), "<recorder ")
 
 
 def user_site() -> str:
     """The innermost line of the running program that is not the framework's own, as "file:line"."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
