@@ -26,6 +26,9 @@ from tinygrad_fr.creation import BoolTensor as BoolTensor
 from tinygrad_fr.creation import DoubleTensor as DoubleTensor
 from tinygrad_fr.creation import FloatTensor as FloatTensor
 from tinygrad_fr.creation import IntTensor as IntTensor
+from tinygrad_fr.creation import HalfTensor as HalfTensor
+from tinygrad_fr.creation import ShortTensor as ShortTensor
+from tinygrad_fr.creation import ByteTensor as ByteTensor
 from tinygrad_fr.creation import LongTensor as LongTensor
 from tinygrad_fr.creation import arange as arange
 from tinygrad_fr.creation import as_tensor as as_tensor
@@ -47,21 +50,28 @@ from tinygrad_fr.creation import zeros_like as zeros_like
 from tinygrad_fr.printing import set_printoptions as set_printoptions
 from tinygrad_fr.operations.arithmetic import abs as abs
 from tinygrad_fr.operations.arithmetic import add as add
+from tinygrad_fr.operations.arithmetic import addcdiv as addcdiv
+from tinygrad_fr.operations.arithmetic import addcmul as addcmul
 from tinygrad_fr.operations.arithmetic import bitwise_and as bitwise_and
+from tinygrad_fr.operations.arithmetic import bitwise_left_shift as bitwise_left_shift
 from tinygrad_fr.operations.arithmetic import bitwise_not as bitwise_not
 from tinygrad_fr.operations.arithmetic import bitwise_or as bitwise_or
+from tinygrad_fr.operations.arithmetic import bitwise_right_shift as bitwise_right_shift
 from tinygrad_fr.operations.arithmetic import bitwise_xor as bitwise_xor
 from tinygrad_fr.operations.arithmetic import ceil as ceil
 from tinygrad_fr.operations.arithmetic import div as div
 from tinygrad_fr.operations.arithmetic import eq as eq
 from tinygrad_fr.operations.arithmetic import floor as floor
 from tinygrad_fr.operations.arithmetic import floor_divide as floor_divide
+from tinygrad_fr.operations.arithmetic import fmod as fmod
+from tinygrad_fr.operations.arithmetic import frac as frac
 from tinygrad_fr.operations.arithmetic import ge as ge
 from tinygrad_fr.operations.arithmetic import gt as gt
 from tinygrad_fr.operations.arithmetic import isfinite as isfinite
 from tinygrad_fr.operations.arithmetic import isinf as isinf
 from tinygrad_fr.operations.arithmetic import isnan as isnan
 from tinygrad_fr.operations.arithmetic import le as le
+from tinygrad_fr.operations.arithmetic import lerp as lerp
 from tinygrad_fr.operations.arithmetic import logical_and as logical_and
 from tinygrad_fr.operations.arithmetic import logical_not as logical_not
 from tinygrad_fr.operations.arithmetic import logical_or as logical_or
@@ -107,6 +117,8 @@ from tinygrad_fr.operations.elementary import sqrt as sqrt
 from tinygrad_fr.operations.elementary import tan as tan
 from tinygrad_fr.operations.elementary import tanh as tanh
 from tinygrad_fr.operations.activations import clamp as clamp
+from tinygrad_fr.operations.activations import clamp_max as clamp_max
+from tinygrad_fr.operations.activations import clamp_min as clamp_min
 from tinygrad_fr.operations.activations import relu as relu
 from tinygrad_fr.operations.activations import sigmoid as sigmoid
 from tinygrad_fr.operations.reductions import all as all
@@ -118,6 +130,7 @@ from tinygrad_fr.operations.reductions import argmin as argmin
 from tinygrad_fr.operations.reductions import count_nonzero as count_nonzero
 from tinygrad_fr.operations.reductions import cumprod as cumprod
 from tinygrad_fr.operations.reductions import cumsum as cumsum
+from tinygrad_fr.operations.reductions import dist as dist
 from tinygrad_fr.operations.reductions import log_softmax as log_softmax
 from tinygrad_fr.operations.reductions import logsumexp as logsumexp
 from tinygrad_fr.operations.reductions import max as max
@@ -151,6 +164,7 @@ from tinygrad_fr.operations.shaping import ravel as ravel
 from tinygrad_fr.operations.shaping import repeat_interleave as repeat_interleave
 from tinygrad_fr.operations.shaping import reshape as reshape
 from tinygrad_fr.operations.shaping import roll as roll
+from tinygrad_fr.operations.shaping import select as select
 from tinygrad_fr.operations.shaping import split as split
 from tinygrad_fr.operations.shaping import squeeze as squeeze
 from tinygrad_fr.operations.shaping import stack as stack
@@ -165,6 +179,7 @@ from tinygrad_fr.operations.shaping import unflatten as unflatten
 from tinygrad_fr.operations.shaping import unsqueeze as unsqueeze
 from tinygrad_fr.operations.shaping import vstack as vstack
 from tinygrad_fr.operations.linalg import addmm as addmm
+from tinygrad_fr.operations.linalg import baddbmm as baddbmm
 from tinygrad_fr.operations.linalg import bmm as bmm
 from tinygrad_fr.operations.linalg import dot as dot
 from tinygrad_fr.operations.linalg import einsum as einsum
@@ -172,6 +187,7 @@ from tinygrad_fr.operations.linalg import matmul as matmul
 from tinygrad_fr.operations.linalg import mm as mm
 from tinygrad_fr.operations.linalg import mv as mv
 from tinygrad_fr.operations.linalg import outer as outer
+from tinygrad_fr.operations.linalg import trace as trace
 from tinygrad_fr.operations.indexing import argsort as argsort
 from tinygrad_fr.operations.indexing import bincount as bincount
 from tinygrad_fr.operations.indexing import gather as gather
@@ -200,6 +216,7 @@ from tinygrad_fr.operations.casting import isclose as isclose
 from tinygrad_fr.operations.casting import numel as numel
 from tinygrad_fr import autograd as autograd
 from tinygrad_fr import cuda as cuda
+from tinygrad_fr import linalg as linalg
 from tinygrad_fr import nn as nn
 from tinygrad_fr import testing as testing
 
@@ -224,4 +241,9 @@ bool = _np.dtype("bool")
 inf, nan, pi, e = _np.inf, _np.nan, _np.pi, _np.e
 multiply, divide, subtract, true_divide, negative, absolute, clip = mul, div, sub, div, neg, abs, clamp
 arcsin, arccos, arctan, greater, less, not_equal, concatenate = asin, acos, atan, gt, lt, ne, concat
-dtype = _np.dtype
+less_equal, greater_equal, arctan2, arcsinh, arccosh, arctanh = le, ge, atan2, asinh, acosh, atanh
+swapdims, moveaxis, inner = transpose, movedim, dot
+relu_, sigmoid_, tanh_, exp_, sqrt_ = Tensor.relu_, Tensor.sigmoid_, Tensor.tanh_, Tensor.exp_, Tensor.sqrt_
+sin_, cos_, neg_, abs_, clamp_ = Tensor.sin_, Tensor.cos_, Tensor.neg_, Tensor.abs_, Tensor.clamp_
+detach = Tensor.detach
+dtype, finfo, iinfo = _np.dtype, _np.finfo, _np.iinfo

@@ -11,10 +11,11 @@ import numpy as np
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements
 from tinygrad_fr.tensor import Tensor, wrap
-from tinygrad_fr.values import as_array, get_default_dtype
+from tinygrad_fr.values import as_array, check_device, get_default_dtype
 
 
-def _finished(array: Array, requires_grad: bool) -> Tensor:
+def _finished(array: Array, requires_grad: bool, device: Any = None) -> Tensor:
+    check_device(device)
     out = wrap(array)
     if requires_grad:
         out.requires_grad = True
@@ -39,7 +40,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     tensor([[1., 2.],
             [3., 4.]])
     """
-    return _finished(as_array(data, dtype, copy=True), requires_grad)
+    return _finished(as_array(data, dtype, copy=True), requires_grad, device)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -48,6 +49,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     >>> as_tensor(np.array([1, 2]))
     tensor([1, 2])
     """
+    check_device(device)
     if isinstance(data, Tensor):
         from tinygrad_fr.operations.casting import to
 
@@ -88,7 +90,7 @@ def _filled(name: str, make: Callable[[tuple[int, ...], Any], Array], what: str,
     def create(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Tensor:
         if named:
             size = (named.pop("size"),)
-        return _finished(make(_lengths(size), dtype or get_default_dtype()), requires_grad)
+        return _finished(make(_lengths(size), dtype or get_default_dtype()), requires_grad, device)
 
     create.__name__ = create.__qualname__ = name
     example = f"\n\n    >>> {name}(2, 3){shown}\n    " if shown else "\n    "
@@ -109,13 +111,13 @@ def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, device: Any
             [7, 7]])
     """
     value = as_array(fill_value, dtype)
-    return _finished(np.full(_lengths((size,)), value, value.dtype), requires_grad)
+    return _finished(np.full(_lengths((size,)), value, value.dtype), requires_grad, device)
 
 
 def _like(name: str, function: Any, what: str) -> Callable[..., Tensor]:
     def create(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
         array = input._array if isinstance(input, Tensor) else as_array(input)
-        return _finished(function(array, dtype=dtype), requires_grad)
+        return _finished(function(array, dtype=dtype), requires_grad, device)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = f"A tensor {what}, of the same shape and dtype as another; it has no history.\n\n    >>> {name}(zeros(2)).shape\n    torch.Size([2])\n    "
@@ -134,7 +136,7 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any 
     >>> full_like(zeros(2), 3)
     tensor([3., 3.])
     """
-    return _finished(np.full_like(input._array, as_array(fill_value), dtype=dtype), requires_grad)
+    return _finished(np.full_like(input._array, as_array(fill_value), dtype=dtype), requires_grad, device)
 
 
 @implements(np.full_like)
@@ -143,7 +145,7 @@ def _numpy_full_like(a: Tensor, fill_value: Any, dtype: Any = None, **_: Any) ->
 
 
 def arange(
-    start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: Any = None, end: Any = None, step: float = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """The numbers from start (0 if left out) to end, not included, step by step; int64 if all are integers.
 
@@ -153,8 +155,8 @@ def arange(
     >>> arange(3), arange(1, 2, 0.5)
     (tensor([0, 1, 2]), tensor([1.0000, 1.5000]))
     """
-    if end is None:
-        start, end = 0, start
+    if start is None or end is None:
+        start, end = 0, start if end is None else end
     bounds = [v.item() if isinstance(v, Tensor) else v for v in (start, end, step)]
     if bounds[2] == 0:
         raise RuntimeError("step must be nonzero")
@@ -162,7 +164,7 @@ def arange(
         raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: from {start} to {end} by {step}")
     dtype = dtype or (np.int64 if all(isinstance(v, int) for v in bounds) else get_default_dtype())
     count = max(math.ceil((bounds[1] - bounds[0]) / bounds[2]), 0)
-    return _finished((bounds[0] + np.arange(count) * bounds[2]).astype(dtype), requires_grad)
+    return _finished((bounds[0] + np.arange(count) * bounds[2]).astype(dtype), requires_grad, device)
 
 
 def linspace(
@@ -174,7 +176,7 @@ def linspace(
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     ends: list[Any] = [v.item() if isinstance(v, Tensor) else v for v in (start, end)]
-    return _finished(np.linspace(ends[0], ends[1], int(steps), dtype=dtype or get_default_dtype()), requires_grad)
+    return _finished(np.linspace(ends[0], ends[1], int(steps), dtype=dtype or get_default_dtype()), requires_grad, device)
 
 
 def logspace(
@@ -185,7 +187,7 @@ def logspace(
     >>> logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    return _finished(np.logspace(start, end, int(steps), base=base, dtype=dtype or get_default_dtype()), requires_grad)
+    return _finished(np.logspace(start, end, int(steps), base=base, dtype=dtype or get_default_dtype()), requires_grad, device)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -195,7 +197,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
     tensor([[1., 0.],
             [0., 1.]])
     """
-    return _finished(np.eye(n, m, dtype=dtype or get_default_dtype()), requires_grad)
+    return _finished(np.eye(n, m, dtype=dtype or get_default_dtype()), requires_grad, device)
 
 
 def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:
@@ -235,4 +237,7 @@ FloatTensor = typed("FloatTensor", np.float32)
 DoubleTensor = typed("DoubleTensor", np.float64)
 LongTensor = typed("LongTensor", np.int64)
 IntTensor = typed("IntTensor", np.int32)
+HalfTensor = typed("HalfTensor", np.float16)
+ShortTensor = typed("ShortTensor", np.int16)
+ByteTensor = typed("ByteTensor", np.uint8)
 BoolTensor = typed("BoolTensor", np.bool_)

@@ -38,7 +38,7 @@ def no_gradient(t: Any, verb: Literal["backward", "grad"]) -> NoReturn:
 
 def check_versions(node: Node, edges: Sequence[Any]) -> None:
     """Refuse to use a value that was overwritten after this node kept it: the gradient would be wrong without a word."""
-    for target, _, _, _, index in edges:
+    for *_, index in edges:
         for source in node.operation.sources[index] if index >= 0 else ():
             origin: Any = node if source == OUTPUT else node.inputs[source] if source >= 0 else None
             memory = origin.memory if isinstance(origin, Node) else getattr(origin, "_memory", None)
@@ -49,7 +49,11 @@ def check_versions(node: Node, edges: Sequence[Any]) -> None:
                     f"{node.operation.name} kept {what} for its gradient, which was written in place afterwards{_made(node)}. "
                     "Write the update out of place (`x = x + 1` instead of `x += 1`), or update after backward()."
                 )
-        if target.memory is not None and target.stamp < target.memory.rebased < node.stamp:
+    for origin in node.inputs:
+        memory = origin.memory if isinstance(origin, Node) else getattr(origin, "_memory", None)
+        if memory is None or not memory.stale or not getattr(origin, "stamp", 0) < memory.stale < node.stamp:
+            continue
+        if node.memory is None or node.memory.born != memory.stale:  # the write itself follows the old value
             raise RuntimeError(
                 f"{node.name()} used a view or a copy of a tensor that was modified by an inplace operation after the view "
                 f"was made{_made(node)}: take the view again after the modification."

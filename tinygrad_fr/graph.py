@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_fr.errors import FREED, check_nan, check_versions, no_gradient
 from tinygrad_fr.node import OUTPUT, Array, Memory, Node, mode
-from tinygrad_fr.tensor import Tensor, wrap
+from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 
 # -- the walk ----------------------------------------------------------------------------------------------------------
 
@@ -46,6 +46,7 @@ def walk(
     arrived: dict[int, Waiting] = {}
     heap: list[int] = []
     last_write = Memory.last_write  # a node younger than that needs no version check
+    stale = Memory.last_stale != 0
     anomaly = mode.state == 2
     plain = not create_graph and only is None and not anomaly  # a training step: one test per edge instead of three
 
@@ -59,12 +60,14 @@ def walk(
         if node.hooks is not None:
             g = _run_hooks(node, g, create_graph)
             last_write = Memory.last_write
+            if RETAIN in node.hooks:
+                arrived[node.stamp] = (node, g, False)
         if wanted and node in wanted:
             arrived[node.stamp] = (node, g, False)
         edges = node.edges
         if edges is None:
             raise RuntimeError(FREED.format(name=node.name()))
-        if node.stamp < last_write:
+        if stale or node.stamp < last_write:
             check_versions(node, edges)
         for target, formula, saved, like, index in edges:
             if plain:
@@ -147,18 +150,15 @@ def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
     if not create_graph:
         mode.state = 0
     try:
-        for hook in node.hooks or ():
-            if hook is RETAIN:
-                node.grad = shown if create_graph else wrap(np.array(shown._array))
-                continue
-            answer = hook(shown)
+        for entry in tuple(node.hooks or ()):
+            answer = None if entry is RETAIN else entry[0](shown)
             if answer is not None:
                 if not isinstance(answer, Tensor) or answer.shape != shown.shape:
                     raise RuntimeError(
                         f"a hook must return None or a Tensor of the gradient's shape {tuple(shown.shape)}, not "
                         f"{tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__}"
                     )
-                shown = answer
+                shown = answer.to(shown.dtype)
     finally:
         mode.state = before
     return shown if isinstance(g, Tensor) else shown._array
@@ -206,17 +206,18 @@ def backward(
         targets = None if inputs is None else [_target(t) for t in _listed(inputs)]
         arrived = _arrivals(roots, targets, create_graph if retain_graph is None else retain_graph, create_graph)
         if targets is not None:
-            arrived = {node.stamp: arrived[node.stamp] for node in targets if node.stamp in arrived}
+            arrived = {k: a for k, a in arrived.items() if a[0] in targets or (a[0].hooks and RETAIN in a[0].hooks)}
     ready = [(node, _landed(node, gradient, owned, create_graph)) for node, gradient, owned in arrived.values()]
     for node, gradient in ready:
         if node.grad is None:
             node.grad = gradient
-        elif create_graph or not isinstance(node.grad._array, np.ndarray):
+        elif create_graph:
             node.grad = node.grad + gradient
-        else:
+        elif node.grad._node is None and isinstance(node.grad._array, np.ndarray) and node.grad._array.flags.writeable:
             node.grad._array += gradient._array
-            if node.grad._memory is not None:
-                node.grad._memory.write()
+            shared_memory(node.grad).write()
+        else:
+            node.grad = wrap(node.grad._array + gradient._array)
 
 
 def _landed(node: Node, gradient: Any, owned: bool, create_graph: bool) -> Tensor:
@@ -361,14 +362,17 @@ def _arrivals(roots: list[tuple[Node, Any]], targets: list[Node] | None, keep: b
 def _leading_to(roots: list[Node], targets: list[Node]) -> set[Node]:
     """The nodes between the roots and the targets: found with a stack, then marked from the oldest to the youngest."""
     found: set[Node] = set()
+    freed: Node | None = None
     stack = list(roots)
     while stack:
         node = stack.pop()
         if node not in found:
             found.add(node)
-            if node.edges is None and node not in targets:
-                raise RuntimeError(FREED.format(name=node.name()))
+            if node.edges is None:
+                freed = node
             stack.extend(edge[0] for edge in node.edges or ())
+    if freed is not None and not found.issuperset(targets):
+        raise RuntimeError(FREED.format(name=freed.name()))
     only = found.intersection(targets)
     for node in sorted(found, key=lambda n: n.stamp):
         if any(edge[0] in only for edge in node.edges or ()):
@@ -380,12 +384,12 @@ class RemovableHandle:
     """What registering a hook returns: `remove()` takes the hook away again; it works as a context too."""
 
     def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self._hooks, self._hook = hooks, hook
+        self._hooks, self._entry = hooks, [hook]  # the list tells two registrations of one function apart
+        hooks.append(self._entry)
 
     def remove(self) -> None:
         """Take the hook away; a second call does nothing."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
+        self._hooks[:] = [entry for entry in self._hooks if entry is not self._entry]
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -408,7 +412,6 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Remo
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if self._node.hooks is None:
         self._node.hooks = []
-    self._node.hooks.append(hook)
     return RemovableHandle(self._node.hooks, hook)
 
 

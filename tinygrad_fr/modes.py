@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -44,6 +45,8 @@ class set_grad_enabled:
             self._called = False
             mode.state = self._before.pop()
         wanted = self._wanted
+        if inspect.isgeneratorfunction(function):
+            return _switched_generator(function, wanted)  # type: ignore[return-value]
 
         @functools.wraps(function)
         def switched(*args: Any, **kwargs: Any) -> Any:
@@ -62,6 +65,33 @@ def _switch(wanted: int) -> int:
     if bool(before) != bool(wanted):
         mode.state = wanted
     return before
+
+
+def _switched_generator(function: Callable[..., Any], wanted: int) -> Callable[..., Any]:
+    """A generator function whose body runs in a mode, while the caller's own mode holds between two values."""
+
+    @functools.wraps(function)
+    def switched(*args: Any, **kwargs: Any) -> Any:
+        generator = function(*args, **kwargs)
+        resume: Callable[[], Any] = functools.partial(next, generator)
+        while True:
+            before = _switch(wanted)
+            try:
+                value = resume()
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                mode.state = before
+            try:
+                sent = yield value
+                resume = functools.partial(generator.send, sent)
+            except GeneratorExit:
+                generator.close()
+                raise
+            except BaseException as error:
+                resume = functools.partial(generator.throw, error)
+
+    return switched
 
 
 class no_grad(set_grad_enabled):

@@ -38,13 +38,15 @@ mode = Mode()
 class Memory:
     """When a piece of memory shared by a tensor, its views and its detached copies was last written in place."""
 
-    __slots__ = ("rebased", "written")
+    __slots__ = ("born", "stale", "written")
 
     last_write: int = 0  # of any memory: a walk over nodes that are all younger needs no check at all
+    last_stale: int = 0
 
-    def __init__(self) -> None:
+    def __init__(self, born: int = 0) -> None:
         self.written = 0
-        self.rebased = 0  # the last write that was itself recorded: views made before it are out of date
+        self.stale = 0  # when a recorded write gave the tensor a new history: views made before it know only the old one
+        self.born = born  # the write that this record follows
 
     def write(self) -> int:
         """Note a write that happens now; the stamp is returned."""
@@ -64,10 +66,11 @@ class Node:
         memory: set when the value is viewed, detached or written in place.
         grad: the gradient, a Tensor, of a leaf or of a node that retains it.
         hooks: what to call on the gradient when it is complete.
+        base: for a view, a weak reference to the tensor whose memory it shows.
         site: "file:line" of the user's code that made the node, when it was asked for.
     """
 
-    __slots__ = ("__weakref__", "edges", "grad", "hooks", "inputs", "memory", "operation", "params", "site", "stamp")
+    __slots__ = ("__weakref__", "base", "edges", "grad", "hooks", "inputs", "memory", "operation", "params", "site", "stamp")
 
     operation: Any
     inputs: tuple[Any, ...]
@@ -78,6 +81,7 @@ class Node:
     grad: Any
     hooks: list[Callable[[Any], Any]] | None
     site: str | None
+    base: Callable[[], Any] | None
 
     def __init__(
         self,
@@ -91,7 +95,7 @@ class Node:
         self.params = params
         self.edges = edges
         self.stamp = tick()
-        self.memory = self.grad = self.hooks = self.site = None
+        self.memory = self.grad = self.hooks = self.site = self.base = None
 
     @property
     def is_leaf(self) -> bool:

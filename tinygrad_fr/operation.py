@@ -11,6 +11,7 @@ import copy
 import functools
 import inspect
 import linecache
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -229,7 +230,7 @@ def recorder({args}{star}):
     node.edges = edges
     node.stamp = tick()
     node.params = {stored}
-    node.memory = node.grad = node.hooks = node.site = None
+    node.memory = node.grad = node.hooks = node.site = node.base = None
     if mode.state == 2:
         node.site = user_site()
     {view}
@@ -361,6 +362,7 @@ def _share_view(x: Tensor, out: Tensor) -> None:
             out._memory = shared_memory(x)
         else:
             out._node.memory = shared_memory(x)
+            out._node.base = weakref.ref(x)
 
 
 def _note_cut(op: Operation, args: tuple[Any, ...], inputs: list[Any], out: Tensor) -> None:

@@ -83,7 +83,7 @@ class Tensor(TensorMethods):
     @property
     def data(self) -> Tensor:
         """The same memory as a tensor that no gradient flows through; writes to it are not watched (`detach` is safer)."""
-        alias = wrap(self._array)
+        alias = wrap(own_array(self))
         if self._node is not None:
             alias._cut = f".data at {user_site()}"
         return alias
@@ -109,15 +109,16 @@ class Tensor(TensorMethods):
                     "you can only change requires_grad flags of leaf variables. This one was computed by "
                     f"{self._node.operation.name}: use `.detach()` to get the same values without their history."
                 )
-            self._node = None
+            self._memory, self._node = shared_memory(self), None
             return
         if self._array.dtype.kind != "f":
             raise RuntimeError(
                 "only Tensors of floating point dtype can require gradients: a derivative needs numbers that can move "
                 f"a little, and these are {self._array.dtype}. Write `.float()` first, or `tensor([1., 2.])` with points."
             )
+        memory = shared_memory(self)
         self._node = Node()
-        self._node.memory = self._memory
+        self._node.memory = memory
 
     @property
     def grad(self) -> Any:
@@ -128,7 +129,7 @@ class Tensor(TensorMethods):
         node = self._node
         if node is None:
             return None
-        if node.grad is None and node.operation is not None:
+        if node.grad is None and node.operation is not None and not (node.hooks and "retain" in node.hooks):
             import warnings
 
             warnings.warn(
@@ -158,7 +159,7 @@ class Tensor(TensorMethods):
 
     def detach(self) -> Tensor:
         """The same memory, cut from the graph: no gradient flows back through the result. In-place writes are watched."""
-        alias = wrap(self._array)
+        alias = wrap(own_array(self))
         alias._memory = shared_memory(self)
         if self._node is not None:
             alias._cut = f".detach() at {user_site()}"

@@ -56,6 +56,20 @@ class device:
 
 
 CPU = device("cpu")
+DEVICES = ("cpu", "cuda", "mps", "xpu", "meta")
+
+
+def check_device(where: Any) -> None:
+    """Refuse a device that PyTorch would have and this framework has not.
+
+    Raises:
+        RuntimeError: for any device but the CPU.
+    """
+    if where is not None and str(where).split(":")[0] != "cpu":
+        raise RuntimeError(
+            f"tinygrad_fr has no device {str(where)!r}: it computes where the array's own library does. Hold a CuPy array, "
+            "`from_numpy(cupy.asarray(x))`, to compute on a GPU."
+        )
 
 
 class _Defaults:
@@ -125,7 +139,7 @@ def _nested(data: Any) -> Any:
 
 
 NUMBERS = frozenset((int, float, bool))
-_RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 
 
 def promoted(arrays: list[Any], turn: Sequence[int], floats: bool) -> list[Any]:
@@ -157,9 +171,9 @@ def promoted(arrays: list[Any], turn: Sequence[int], floats: bool) -> list[Any]:
                 dtype = get_default_dtype() if type(a) is float else np.dtype(np.int64 if type(a) is int else np.bool_)
             else:
                 dtype = a.dtype
-            if best is None or _RANK[dtype.kind] > _RANK[best[0].kind]:
+            if best is None or RANK[dtype.kind] > RANK[best[0].kind]:
                 best = (dtype, kind)
-            elif best[1] == kind and _RANK[dtype.kind] == _RANK[best[0].kind]:
+            elif best[1] == kind and RANK[dtype.kind] == RANK[best[0].kind]:
                 best = (np.promote_types(best[0], dtype), kind)
     dtype = best[0]
     if floats and dtype.kind != "f":

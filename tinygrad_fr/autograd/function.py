@@ -237,14 +237,13 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: Sequence[Any], outputs:
     origins = tuple(a._node if isinstance(a, Tensor) and a._node is not None else a for a in args)
     node = Node(_UserOperation(cls.__name__), origins, edges)
     pull.node = weakref.ref(node)
-    if len(outputs) == 1:
-        outputs[0]._node = node
-        return
     for i, out in enumerate(outputs):
         if out.dtype.kind == "f" and not any(out is flat for flat in ctx._flat):
-            out._node = Node(
-                _UserOperation(f"{cls.__name__}[{i}]"), (node,), ((node, lambda g, i: _Bundle({i: g}), (i,), None, -1),)
-            )
+            memory, out._node = out._memory, node
+            if len(outputs) > 1:
+                edge = (node, lambda g, i: _Bundle({i: g}), (i,), None, -1)
+                out._node = Node(_UserOperation(f"{cls.__name__}[{i}]"), (node,), (edge,))
+            out._node.memory = memory
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:

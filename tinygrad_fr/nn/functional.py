@@ -30,8 +30,9 @@ from tinygrad_fr.operations.elementary import tanh as tanh
 from tinygrad_fr.operations.indexing import one_hot as one_hot
 from tinygrad_fr.operations.indexing import take_along_dim, where
 from tinygrad_fr.operations.linalg import linear as linear
-from tinygrad_fr.operations.reductions import log_softmax as log_softmax
-from tinygrad_fr.operations.reductions import softmax as softmax
+from tinygrad_fr.operations.reductions import log_softmax as _log_softmax
+from tinygrad_fr.operations.reductions import norm
+from tinygrad_fr.operations.reductions import softmax as _softmax_along
 from tinygrad_fr.operations.reductions import sum as _sum
 from tinygrad_fr.operations.shaping import pad as pad
 from tinygrad_fr.operations.shaping import reshape, squeeze, unsqueeze
@@ -48,6 +49,44 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     from tinygrad_fr.operations.activations import _into
 
     return _into(input, _relu(input), inplace) if inplace else _relu(input)
+
+
+def relu_(input: Tensor) -> Tensor:
+    """The rectifier, written into its input, which is returned."""
+    return relu(input, inplace=True)
+
+
+def _dim(name: str, input: Tensor, dim: int | None) -> int:
+    """The axis, or PyTorch's old guess with its warning when none is given."""
+    if dim is None:
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument: "
+            "for a batch of rows, `dim=1`.",
+            UserWarning,
+            stacklevel=3,
+        )
+        dim = 0 if input.ndim in (0, 1, 3) else 1
+    return dim
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """Positive numbers that sum to 1 along dim: y = eˣ / Σ eˣ, without overflow (S4). Without dim, PyTorch's guess and warning.
+
+    >>> from tinygrad_fr import tensor
+    >>> softmax(tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    return _softmax_along(input, _dim("softmax", input, dim), dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """The logarithm of softmax, x − log Σ eˣ, exact where softmax rounds to 0.
+
+    >>> from tinygrad_fr import tensor
+    >>> log_softmax(tensor([0.0, 1000.0]), dim=0)
+    tensor([-1000.,     0.])
+    """
+    return _log_softmax(input, _dim("log_softmax", input, dim), dtype)
 
 
 # -- how the losses of the elements become one number -------------------------------------------------------------------
@@ -382,7 +421,7 @@ def cross_entropy(
     all_count = _check_classes("cross_entropy", input, target, classes, ignore_index)
     if all_count and weight is None and label_smoothing == 0 and reduction == "mean" and input._array.ndim == 2:
         return _cross_entropy(input, target)
-    logs = log_softmax(input, axis)
+    logs = _log_softmax(input, axis)
     loss = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0:
         return loss
@@ -410,7 +449,7 @@ def _soft_cross_entropy(
     axis = 1 if input.ndim > 1 else 0
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / input.shape[axis]
-    terms = mul(target, log_softmax(input, axis))
+    terms = mul(target, _log_softmax(input, axis))
     if weight is not None:
         terms = mul(terms, reshape(weight, (-1,) + (1,) * (input.ndim - axis - 1)))
     elements = mul(_sum(terms, axis), -1)
@@ -502,7 +541,6 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     tensor([[0.6000, 0.8000]])
     """
     from tinygrad_fr.operations.activations import clamp
-    from tinygrad_fr.operations.reductions import norm
 
     return div(input, clamp(norm(input, p, dim, keepdim=True), min=eps))
 

@@ -257,6 +257,16 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return _clamp(input, min=min, max=max)
 
 
+def clamp_min(input: Tensor, min: Any) -> Tensor:
+    """Hold the elements above a bound: `clamp(x, min=...)`."""
+    return clamp(input, min=min)
+
+
+def clamp_max(input: Tensor, max: Any) -> Tensor:
+    """Hold the elements below a bound: `clamp(x, max=...)`."""
+    return clamp(input, max=max)
+
+
 def _into(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
     """The result itself, or the input after it was overwritten with it."""
     if not inplace:

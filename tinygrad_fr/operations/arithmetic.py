@@ -37,20 +37,8 @@ def _sub(x: Array, other: Array) -> Array:
     dx=lambda g, other: g * other,  # ∂E/∂x = ∂E/∂y ⊙ other
     dother=lambda g, x: g * x,
 )
-def mul(x: Array, other: Array) -> Array:
-    """Multiply element by element, y = x ⊙ other.
-
-    Args:
-        x: a tensor of any shape, or a number.
-        other: a tensor of a shape that broadcasts with x's, or a number.
-
-    Gradients: ∂E/∂x = ∂E/∂y ⊙ other, ∂E/∂other = ∂E/∂y ⊙ x, summed where broadcasting copied.
-
-    >>> from tinygrad_fr import tensor
-    >>> mul(tensor([1.0, 2.0]), tensor([[3.0], [4.0]]))
-    tensor([[3., 6.],
-            [4., 8.]])
-    """
+def _mul(x: Array, other: Array) -> Array:
+    """x ⊙ other, element by element."""
     return x * other
 
 
@@ -211,8 +199,66 @@ def remainder(x: Array, other: Array) -> Array:
     return x % other
 
 
-def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    """Add element by element, y = input + alpha · other; shapes broadcast.
+@operation(
+    "fmod",
+    r"\operatorname{fmod}({x}, {other})",
+    broadcasts=True,
+    quiet=True,
+    numpy=[np.fmod],
+    samples=lambda draw: [(draw.uniform((2, 3), 2.1, 2.9), draw.uniform((2, 3), 0.8, 0.9))],
+    dx=lambda g: g,
+    dother=lambda g, x, other: -g * np.trunc(x / other),  # x − n trunc(x/n), whose rounding is flat
+)
+def fmod(x: Array, other: Array) -> Array:
+    """The remainder of the division, with the sign of the dividend, as C gives it (`remainder` takes the divisor's).
+
+    >>> from tinygrad_fr import tensor
+    >>> fmod(tensor([-3.0, 5.0]), 2)
+    tensor([-1.,  1.])
+    """
+    return np.fmod(x, other)
+
+
+def into(out: Tensor | None, result: Tensor) -> Tensor:
+    """The result itself, or `out` after the result was written into it (an empty `out` takes its shape).
+
+    Raises:
+        RuntimeError: when a gradient flows through the result, or its shape or dtype does not fit.
+    """
+    if out is None:
+        return result
+    from tinygrad_fr.operations.inplace import overwrite  # it stands on this module
+
+    if result._node is not None:
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad: "
+            "leave out= away, or compute under no_grad()."
+        )
+    if out._array.size == 0 and out._node is None:
+        out._array = np.empty(result.shape, out.dtype)
+    return overwrite(out, result, "out=")
+
+
+def mul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+    """Multiply element by element, y = input ⊙ other.
+
+    Args:
+        input: a tensor of any shape, or a number.
+        other: a tensor of a shape that broadcasts with the input's, or a number.
+        out: a tensor that the result is written into, where no gradient is wanted.
+
+    Gradients: ∂E/∂input = ∂E/∂y ⊙ other, ∂E/∂other = ∂E/∂y ⊙ input, summed where broadcasting copied.
+
+    >>> from tinygrad_fr import tensor
+    >>> mul(tensor([1.0, 2.0]), tensor([[3.0], [4.0]]))
+    tensor([[3., 6.],
+            [4., 8.]])
+    """
+    return _mul(input, other) if out is None else into(out, _mul(input, other))
+
+
+def add(input: Tensor, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
+    """Add element by element, y = input + alpha · other; shapes broadcast. `out=` takes the result, without a gradient.
 
     Gradients: ∂E/∂input = ∂E/∂y and ∂E/∂other = alpha ∂E/∂y, summed where broadcasting copied.
 
@@ -220,20 +266,20 @@ def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     >>> add(tensor([1.0, 2.0]), 10)
     tensor([11., 12.])
     """
-    return _add(input, other if alpha == 1 else mul(other, alpha))
+    return into(out, _add(input, other if alpha == 1 else _mul(other, alpha)))
 
 
-def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+def sub(input: Tensor, other: Any, *, alpha: float = 1, out: Tensor | None = None) -> Tensor:
     """Subtract element by element, y = input − alpha · other; shapes broadcast.
 
     >>> from tinygrad_fr import tensor
     >>> sub(tensor([1.0, 2.0]), 1)
     tensor([0., 1.])
     """
-    return _sub(input, other if alpha == 1 else mul(other, alpha))
+    return into(out, _sub(input, other if alpha == 1 else _mul(other, alpha)))
 
 
-def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def div(input: Tensor, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
     """Divide element by element, y = input / other; integers give floats. Modes "floor" and "trunc" round the quotient.
 
     Gradients: ∂E/∂input = ∂E/∂y / other, ∂E/∂other = −∂E/∂y · input / other².
@@ -246,12 +292,47 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
         ValueError: for another rounding mode.
     """
     if rounding_mode is None:
-        return _div(input, other)
+        return into(out, _div(input, other))
     if rounding_mode == "floor":
-        return floor_divide(input, other)
+        return into(out, floor_divide(input, other))
     if rounding_mode == "trunc":
-        return trunc(_div(input, other))
+        whole = _whole(input) and _whole(other)  # integers stay integers: (x − fmod(x, n)) / n is exact
+        return into(out, floor_divide(_sub(input, fmod(input, other)), other) if whole else trunc(_div(input, other)))
     raise ValueError(f"rounding_mode must be None, 'floor' or 'trunc', not {rounding_mode!r}")
+
+
+def _whole(value: Any) -> bool:
+    return value.dtype.kind != "f" if isinstance(value, Tensor) else not isinstance(value, float)
+
+
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """The point between two, y = input + weight (end − input): the moving average of optimisers.
+
+    >>> from tinygrad_fr import tensor
+    >>> lerp(tensor([1.0, 2.0]), tensor([3.0, 4.0]), 0.5)
+    tensor([2., 3.])
+    """
+    return _add(input, _mul(weight, _sub(end, input)))
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """input + value · tensor1 ⊙ tensor2.
+
+    >>> from tinygrad_fr import tensor
+    >>> addcmul(tensor([1.0]), tensor([2.0]), tensor([3.0]), value=0.5)
+    tensor([4.])
+    """
+    return add(input, _mul(tensor1, tensor2), alpha=value)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """input + value · tensor1 / tensor2, the step of Adam.
+
+    >>> from tinygrad_fr import tensor
+    >>> addcdiv(tensor([1.0]), tensor([3.0]), tensor([2.0]), value=2)
+    tensor([4.])
+    """
+    return add(input, _div(tensor1, tensor2), alpha=value)
 
 
 def square(input: Tensor) -> Tensor:
@@ -261,7 +342,7 @@ def square(input: Tensor) -> Tensor:
     >>> square(tensor([3.0]))
     tensor([9.])
     """
-    return mul(input, input)
+    return _mul(input, input)
 
 
 NUMPY[np.square] = square
@@ -295,6 +376,16 @@ def rpow(input: Tensor, base: Any) -> Tensor:
     return pow(base, input)
 
 
+def rmod(input: Tensor, other: Any) -> Tensor:
+    """The remainder with its sides exchanged, other % input."""
+    return remainder(other, input)
+
+
+def rfloordiv(input: Tensor, other: Any) -> Tensor:
+    """The whole-number division with its sides exchanged, other // input."""
+    return floor_divide(other, input)
+
+
 # -- flat functions: steps have derivative 0 wherever they have one ----------------------------------------------------
 
 
@@ -320,6 +411,18 @@ floor = _step("floor", "⌊·⌋", r"\lfloor {x} \rfloor", np.floor, "The whole 
 ceil = _step("ceil", "⌈·⌉", r"\lceil {x} \rceil", np.ceil, "The whole number above.", _EXAMPLE.format("ceil", "-1.", " 3."))
 trunc = _step("trunc", "trunc", r"\operatorname{trunc}({x})", np.trunc, "The number without its decimals.",
               _EXAMPLE.format("trunc", "-1.", " 2."))  # fmt: skip
+
+
+def frac(input: Tensor) -> Tensor:
+    """The decimals, x − trunc(x), with the sign of x.
+
+    >>> from tinygrad_fr import tensor
+    >>> frac(tensor([-1.5, 2.25]))
+    tensor([-0.5000,  0.2500])
+    """
+    return _sub(input, trunc(input))
+
+
 _round = _step("round", "round", r"\operatorname{round}({x})", np.rint, "The nearest whole number, halves to the even one.", "")
 
 
@@ -334,7 +437,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
         if decimals:
             raise RuntimeError(f"round with decimals is for floats, and this tensor is {input.dtype}: write `.float()` first")
         return input.clone()
-    return _round(input) if decimals == 0 else _div(_round(mul(input, 10**decimals)), 10**decimals)
+    return _round(input) if decimals == 0 else _div(_round(_mul(input, 10**decimals)), 10**decimals)
 
 
 # -- answers without a derivative: comparisons, logic, whole-number division -------------------------------------------
@@ -385,6 +488,10 @@ bitwise_or = _flat("bitwise_or", "|", r"{x} \mid {other}", np.bitwise_or, "The b
                    ">>> bitwise_or(tensor([6]), 3)\n    tensor([7])")  # fmt: skip
 bitwise_xor = _flat("bitwise_xor", "^", r"{x} \oplus {other}", np.bitwise_xor, "The bits that exactly one has.",
                     ">>> bitwise_xor(tensor([6]), 3)\n    tensor([5])")  # fmt: skip
+bitwise_left_shift = _flat("bitwise_left_shift", "<<", r"{x} \ll {other}", np.left_shift, "The bits moved left, x 2ⁿ.",
+                           ">>> bitwise_left_shift(tensor([3]), 2)\n    tensor([12])")  # fmt: skip
+bitwise_right_shift = _flat("bitwise_right_shift", ">>", r"{x} \gg {other}", np.right_shift, "The bits moved right, ⌊x / 2ⁿ⌋.",
+                            ">>> bitwise_right_shift(tensor([12]), 2)\n    tensor([3])")  # fmt: skip
 logical_not = _flat("logical_not", "¬", r"\lnot {x}", np.logical_not, "Whether the element is zero.",
                     ">>> logical_not(tensor([0.0, 2.0]))\n    tensor([ True, False])")  # fmt: skip
 bitwise_not = _flat("bitwise_not", "~", r"\sim {x}", np.invert, "The opposite bits; of booleans, the opposite.",

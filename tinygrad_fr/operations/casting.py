@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_fr.node import Array
+from tinygrad_fr.node import Array, user_site
 from tinygrad_fr.operation import implements, operation
-from tinygrad_fr.tensor import Tensor, wrap
+from tinygrad_fr.tensor import Tensor, shared_memory, wrap
+from tinygrad_fr.values import DEVICES, check_device
 
 
 @operation(
@@ -61,20 +62,21 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
     for value in args:
         if isinstance(value, Tensor):
             dtype = value.dtype
-        elif isinstance(value, str) and (value.split(":")[0] in ("cpu", "cuda", "mps", "meta", "xpu")):
-            device = value
+        elif str(value).split(":")[0] in ("cpu", "cuda", "mps", "meta", "xpu"):
+            device = value  # a string or a device object
         elif isinstance(value, bool):
             continue
         else:
             dtype = value
-    if device is not None and str(device).split(":")[0] != "cpu":
-        raise RuntimeError(
-            f"tinygrad_fr has no device {str(device)!r}: it computes where the array's own library does. Hold a CuPy array, "
-            "`from_numpy(cupy.asarray(x))`, to compute on a GPU."
-        )
+    check_device(device)
     if dtype is None or np.dtype(dtype) == self.dtype:
         return clone(self) if copy else self
-    return _cast(self, dtype=np.dtype(dtype))
+    wanted = np.dtype(dtype)
+    if wanted.kind == "f" or self._node is None:
+        return _cast(self, dtype=wanted)
+    whole = _cast(wrap(self._array), dtype=wanted)
+    whole._cut = f"the conversion to {wanted} at {user_site()}"  # integers and booleans cannot move a little: no gradient
+    return whole
 
 
 def type_(self: Tensor, dtype: Any = None) -> Any:
@@ -128,7 +130,7 @@ def detach_(self: Tensor) -> Tensor:
     tensor([2.])
     """
     if self._node is not None:
-        self._memory, self._node = self._node.memory, None
+        self._memory, self._node = shared_memory(self), None
     return self
 
 
@@ -153,6 +155,72 @@ def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None
     from tinygrad_fr.creation import tensor
 
     return tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+
+def _new(name: str) -> Callable[..., Tensor]:
+    """Write `new_zeros` and its like: `zeros` in the dtype of this tensor."""
+
+    def create(self: Tensor, *size: Any, dtype: Any = None, **named: Any) -> Tensor:
+        from tinygrad_fr import creation
+
+        return getattr(creation, name)(*size, dtype=dtype or self.dtype, **named)  # type: ignore[no-any-return]
+
+    create.__name__ = create.__qualname__ = f"new_{name}"
+    create.__doc__ = f"`{name}` in this tensor's dtype: a new tensor without history."
+    return create
+
+
+new_zeros, new_ones, new_empty, new_full = _new("zeros"), _new("ones"), _new("empty"), _new("full")
+
+
+def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
+    """Whether the elements lie in memory in their own order.
+
+    >>> from tinygrad_fr import zeros
+    >>> is_contiguous(zeros(2, 3)), is_contiguous(zeros(2, 3).T)
+    (True, False)
+    """
+    flags = getattr(self._array, "flags", None)
+    return flags is None or bool(flags.c_contiguous)
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """How many elements of memory lie between neighbours along each axis, or along one.
+
+    >>> from tinygrad_fr import zeros
+    >>> stride(zeros(2, 3)), stride(zeros(2, 3).T)
+    ((3, 1), (1, 3))
+    """
+    steps = tuple(step // self._array.itemsize for step in self._array.strides)
+    return steps if dim is None else steps[dim]
+
+
+def element_size(self: Tensor) -> int:
+    """The bytes that one element takes.
+
+    >>> from tinygrad_fr import zeros
+    >>> element_size(zeros(2))
+    4
+    """
+    return int(self._array.itemsize)
+
+
+def data_ptr(self: Tensor) -> int:
+    """The address of the first element: two tensors that share memory from the start have the same."""
+    return int(np.asarray(self._array).ctypes.data)
+
+
+def storage_offset(self: Tensor) -> int:
+    """How many elements of the memory it views lie before this tensor's first.
+
+    >>> from tinygrad_fr import zeros
+    >>> storage_offset(zeros(2, 3)[1])
+    3
+    """
+    base = self._array
+    while isinstance(getattr(base, "base", None), np.ndarray):
+        base = base.base
+    return (data_ptr(self) - int(np.asarray(base).ctypes.data)) // element_size(self)
 
 
 def numel(self: Tensor) -> int:

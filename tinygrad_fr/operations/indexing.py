@@ -26,10 +26,20 @@ Index: TypeAlias = "tuple[Any, ...]"
 
 
 class ValuesIndices(NamedTuple):
-    """What was chosen, and where it was."""
+    """What was chosen, and where it was; printed with the name of the function that chose, as PyTorch does."""
 
     values: Tensor
     indices: Tensor
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.{type(self).__name__}(\nvalues={self.values!r},\nindices={self.indices!r})"
+
+
+CHOICE: dict[str, type[ValuesIndices]] = {
+    name: type(name, (ValuesIndices,), {"__slots__": (), "__module__": __name__})
+    for name in ("max", "min", "sort", "topk", "median")
+}
+"""The pair that each function returns, under its name."""
 
 
 def _on(recorder: Callable[..., Tensor], *args: Any, **params: Any) -> Any:
@@ -832,7 +842,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
     (tensor([3., 2., 1.]), tensor([0, 2, 1]))
     """
     indices = argsort(input, dim, descending)
-    return ValuesIndices(take_along_dim(input, indices, dim), indices)
+    return CHOICE["sort"](take_along_dim(input, indices, dim), indices)
 
 
 @implements(np.sort)
@@ -860,7 +870,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     indices = argsort(input, dim, largest)
     if input.ndim:
         indices = indices[(*[slice(None)] * dim, slice(k))]
-    return ValuesIndices(take_along_dim(input, indices, dim), indices)
+    return CHOICE["topk"](take_along_dim(input, indices, dim), indices)
 
 
 def _middle(x: Array) -> Array:
@@ -909,7 +919,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
         return _median(input)
     dim = read_dim(dim, input.ndim)
     if not input.ndim:
-        return ValuesIndices(take_along_dim(input, argsort(input, 0), 0), argsort(input, 0))
+        return CHOICE["median"](take_along_dim(input, argsort(input, 0), 0), argsort(input, 0))
     size = input.shape[dim]
     if not size:
         raise IndexError(f"median(): Expected reduction dim {dim} to have non-zero size.")
@@ -919,7 +929,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
         nan = np.isnan(input._array)
         middle = where(nan.any(axis=dim, keepdims=True), wrap(np.expand_dims(np.argmax(nan, axis=dim), dim)), middle)
     values = take_along_dim(input, middle, dim)
-    return ValuesIndices(values, middle) if keepdim else ValuesIndices(values[(*before, 0)], middle[(*before, 0)])
+    return CHOICE["median"](*((values, middle) if keepdim else (values[(*before, 0)], middle[(*before, 0)])))
 
 
 # -- whole numbers and sets: no derivatives here -----------------------------------------------------------------------

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from tinygrad_fr.node import Array, Memory, mode, tick
+from tinygrad_fr.graph import RETAIN
 from tinygrad_fr.operations import arithmetic, indexing
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
+from tinygrad_fr.values import RANK
 
 
 def _writable(x: Tensor, what: str) -> None:
@@ -26,11 +28,20 @@ def _writable(x: Tensor, what: str) -> None:
             f"a leaf Variable that requires grad is being used in an in-place operation ({what}): its old value would be lost "
             "to the graph. Update parameters under `with no_grad():`, or make a new tensor, `x = x + ...`."
         )
-    if node.operation.view and node.memory is not None:
+    if node.operation.view and node.memory is not None and _base(x) is None:
         raise RuntimeError(
             f"{what} writes into a view (made by {node.operation.name}) of a tensor that requires grad: write into the tensor "
             "itself, `x[...] = value`, or out of place."
         )
+
+
+def _base(x: Tensor) -> Tensor | None:
+    """The tensor that a recorded part `y[index]` was taken from, if it is still there and nothing has moved since."""
+    node = x._node
+    if node is None or node.base is None or node.operation.name != "getitem" or node.memory is None or node.memory.stale:
+        return None
+    base: Tensor | None = node.base()
+    return base
 
 
 def _check_fits(x: Tensor, result: Array, what: str) -> None:
@@ -40,7 +51,7 @@ def _check_fits(x: Tensor, result: Array, what: str) -> None:
             f"output with shape {list(x._array.shape)} doesn't match the broadcast shape {list(result.shape)}: {what} cannot "
             "change the shape of its tensor. Write it out of place."
         )
-    if not np.can_cast(result.dtype, x._array.dtype, "same_kind"):
+    if RANK[result.dtype.kind] > RANK[x._array.dtype.kind]:
         raise RuntimeError(
             f"result type {result.dtype} can't be cast to the desired output type {x._array.dtype}: {what} keeps the dtype of "
             "its tensor. Write it out of place, or convert the tensor with `.float()` first."
@@ -61,6 +72,12 @@ def overwrite(x: Tensor, result: Tensor, what: str = "an in-place operation") ->
     if mode.state:
         _writable(x, what)
     _check_fits(x, result._array, what)
+    base = _base(x) if mode.state else None
+    if base is not None and x._node is not None:  # y[0] += 1: the part goes back into the whole, and is taken again
+        index = (x._node.params or {})["index"]
+        setitem(base, index, result)
+        x._node = indexing.getitem(base, index)._node
+        return x
     node = result._node
     if node is not None and x._node is None and x._memory is not None and getattr(x._array, "base", None) is not None:
         raise RuntimeError(
@@ -74,22 +91,29 @@ def overwrite(x: Tensor, result: Tensor, what: str = "an in-place operation") ->
                 f"{what}: the memory is read-only, since several elements share one place (expand, broadcast_to) or NumPy "
                 "marked it so. Call `.clone()` first."
             )
-        np.copyto(array, result._array, casting="same_kind")
+        np.copyto(array, result._array, casting="unsafe")
     else:
         x._array = result._array  # Dask and its like cannot be written: the tensor takes the new array
     if node is None:
         _wrote(x)
     else:
         memory = shared_memory(x)
-        memory.rebased = memory.write()
-        node.memory, node.stamp = memory, tick()  # the node now stands for the value after the write
+        memory.stale = Memory.last_stale = memory.write()
+        node.memory, node.stamp = Memory(born=memory.stale), tick()  # the node stands for the value after the write
+        if x._node is not None and x._node.hooks and RETAIN in x._node.hooks:
+            x._node.hooks.remove(RETAIN)
+            node.hooks = [RETAIN]
         x._node, x._memory = node, None
     return x
 
 
-def _snapshot(x: Tensor) -> Tensor:
-    """The tensor with a copy of its values, when a write is going to be recorded: formulas keep what they read."""
-    return wrap(np.array(x._array), x._node) if mode.state and isinstance(x._array, (np.ndarray, np.generic)) else x
+def _snapshot(x: Tensor, value: Any) -> Any:
+    """An operand, with a copy of its values if the recorded write into x is going to destroy them: formulas keep them."""
+    if not mode.state or not isinstance(value, Tensor) or not isinstance(value._array, (np.ndarray, np.generic)):
+        return value
+    if value is not x and not np.may_share_memory(value._array, x._array):
+        return value
+    return wrap(np.array(value._array), value._node)
 
 
 def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
@@ -98,7 +122,7 @@ def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if mode.state:
             _writable(self, name)
-        return overwrite(self, function(_snapshot(self), *args, **kwargs), name)
+        return overwrite(self, function(*(_snapshot(self, value) for value in (self, *args)), **kwargs), name)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"In-place form of `{name.rstrip('_')}`: the result is written into this tensor, which is returned."
@@ -139,6 +163,23 @@ mul_ = _augmented("mul_", np.multiply, arithmetic.mul)
 div_ = _augmented("div_", np.true_divide, arithmetic.div)
 
 
+def reshaped_in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor]:
+    """The in-place form of a change of shape: the tensor looks at the same memory another way."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if mode.state:
+            _writable(self, name)
+        seen = function(wrap(self._array, self._node if mode.state else None), *args, **kwargs)
+        self._array = seen._array
+        if seen._node is not None:
+            self._node = seen._node
+        return self
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"In-place form of `{name.rstrip('_')}`: this tensor takes the new shape and is returned."
+    return method
+
+
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Write one value everywhere."""
     return copy_(self, value)
@@ -170,12 +211,14 @@ def setitem(self: Tensor, index: Any, value: Any) -> Tensor:
     if recorded or not isinstance(own_array(self), np.ndarray):
         if mode.state:
             _writable(self, "index assignment")
-        overwrite(self, indexing.index_put(_snapshot(self), value, index), "index assignment")
+        result = indexing.index_put(_snapshot(self, self), _snapshot(self, value), index)
+        overwrite(self, result, "index assignment")
         return self
     array = self._array
     if not array.flags.writeable:
         raise RuntimeError("index assignment: the memory is read-only (an expanded tensor?). Call `.clone()` first.")
     plain = value._array if isinstance(value, Tensor) else value
+    index = indexing.numpy_index(index)
     try:
         indexing.assign(array, index, plain)
     except ValueError as error:

@@ -9,8 +9,9 @@ import numpy as np
 
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements, operation
-from tinygrad_fr.operations.arithmetic import add, mul
-from tinygrad_fr.operations.shaping import squeeze, unsqueeze
+from tinygrad_fr.operations.arithmetic import add, into, mul
+from tinygrad_fr.operations.reductions import sum
+from tinygrad_fr.operations.shaping import diagonal, squeeze, unsqueeze
 from tinygrad_fr.tensor import Tensor, wrap
 from tinygrad_fr.values import as_array
 
@@ -48,11 +49,11 @@ def _matmul(x: Array, other: Array) -> Array:
 
 
 @implements(np.matmul)
-def matmul(input: Tensor, other: Tensor) -> Tensor:
+def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The matrix product Y = X W: of matrices, of batches of matrices (the axes in front broadcast), or with a vector.
 
     A vector counts as a row on the left and as a column on the right, and its axis is then dropped.
-    Gradients (S0): ∂E/∂X = ∂E/∂Y Wᵗ and ∂E/∂W = Xᵗ ∂E/∂Y.
+    Gradients (S0): ∂E/∂X = ∂E/∂Y Wᵗ and ∂E/∂W = Xᵗ ∂E/∂Y. `out=` takes the result where no gradient is wanted.
 
     Raises:
         RuntimeError: when the inner sizes differ, with both shapes and the transpose that may be missing.
@@ -61,6 +62,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     >>> matmul(tensor([[1.0, 2.0]]), tensor([[3.0], [4.0]]))
     tensor([[11.]])
     """
+    if out is not None:
+        return into(out, matmul(input, other))
     input, other = _tensor(input), _tensor(other)
     row, column = input.ndim == 1, other.ndim == 1
     if not (row or column):
@@ -101,7 +104,7 @@ def _need(name: str, dims: tuple[int, ...], *tensors: Tensor) -> None:
             )
 
 
-def mm(input: Tensor, mat2: Tensor) -> Tensor:
+def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The product of two matrices.
 
     >>> from tinygrad_fr import tensor
@@ -109,7 +112,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     tensor([[11.]])
     """
     _need("mm", (2, 2), input, mat2)
-    return _matmul(input, mat2)
+    return into(out, _matmul(input, mat2))
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -170,6 +173,27 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: 
     return add(input if beta == 1 else mul(input, beta), product, alpha=alpha)
 
 
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta · input + alpha · batch1 @ batch2, matrix by matrix.
+
+    >>> from tinygrad_fr import tensor
+    >>> baddbmm(tensor([1.0]), tensor([[[2.0]]]), tensor([[[3.0]]])).tolist()
+    [[[7.0]]]
+    """
+    return add(input if beta == 1 else mul(input, beta), bmm(batch1, batch2), alpha=alpha)
+
+
+def trace(input: Tensor) -> Tensor:
+    """The sum of the diagonal of a matrix.
+
+    >>> from tinygrad_fr import tensor
+    >>> trace(tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor(5.)
+    """
+    _need("trace", (2,), input)
+    return sum(diagonal(input))
+
+
 def _linear_hint(x: tuple[int, ...], w: tuple[int, ...], *_: tuple[int, ...]) -> str:
     text = f"linear computes X Wᵗ + b: mat1 and mat2 shapes cannot be multiplied ({x[-2] if len(x) > 1 else 1}x{x[-1]} and "
     text += f"{w[-1]}x{w[0]}): the layer takes {w[-1]} features and the input has {x[-1]}."
@@ -224,7 +248,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(tensor([[1.0, 2.0]]), tensor([[3.0, 4.0]]), tensor([0.5]))
     tensor([[11.5000]])
     """
-    return matmul(input, weight.mT) if bias is None else _linear(input, weight, bias)
+    if bias is not None:
+        return _linear(input, weight, bias)
+    if weight.ndim == 2 and input.ndim and input.shape[-1] != weight.shape[-1]:
+        raise RuntimeError(
+            f"linear(x: {tuple(input.shape)}, weight: {tuple(weight.shape)}) cannot run: {_linear_hint(input.shape, weight.shape)}"
+        )
+    return matmul(input, weight.mT)
 
 
 # -- Einstein sums -----------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ import numpy as np
 
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements, operation
-from tinygrad_fr.operations.arithmetic import abs, maximum, minimum, ne
+from tinygrad_fr.operations.arithmetic import abs, maximum, minimum, ne, sub
 from tinygrad_fr.operations.casting import to
-from tinygrad_fr.operations.indexing import ValuesIndices, take_along_dim
+from tinygrad_fr.operations.indexing import CHOICE, take_along_dim
 from tinygrad_fr.operations.shaping import _slab, ravel, read_dim, read_dims, reshape, squeeze
 from tinygrad_fr.tensor import Tensor
 
@@ -590,11 +590,17 @@ def _best(
         raise TypeError(f"{name}() takes one dim, got dim={dim}: a{name}() takes several, and gives the values alone.")
     indices = _where_is(name, place, input, dim, True)
     values = take_along_dim(input, indices, dim)
-    return ValuesIndices(values, indices) if keepdim else ValuesIndices(squeeze(values, dim), squeeze(indices, dim))
+    return CHOICE[name](*((values, indices) if keepdim else (squeeze(values, dim), squeeze(indices, dim))))
 
 
 def max(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None, axis: int | None = None
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    axis: int | None = None,
+    keepdims: bool = False,
 ) -> Any:
     """The largest element; with dim, a pair (values, indices); with another tensor, `maximum` of the two.
 
@@ -612,11 +618,17 @@ def max(
     >>> indices
     tensor([1, 0])
     """
-    return _best("max", input, dim, keepdim, other, axis)
+    return _best("max", input, dim, keepdim or keepdims, other, axis)
 
 
 def min(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Tensor | None = None, axis: int | None = None
+    input: Tensor,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    axis: int | None = None,
+    keepdims: bool = False,
 ) -> Any:
     """The smallest element; with dim, a pair (values, indices); with another tensor, `minimum` of the two.
 
@@ -626,7 +638,7 @@ def min(
     >>> min(tensor([1.0, 5.0, 3.0]))
     tensor(1.)
     """
-    return _best("min", input, dim, keepdim, other, axis)
+    return _best("min", input, dim, keepdim or keepdims, other, axis)
 
 
 # -- exponentials that do not overflow ---------------------------------------------------------------------------------
@@ -822,6 +834,16 @@ def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, 
             raise RuntimeError(f"norm: no elements have no {p} norm (shape {tuple(input._array.shape)}, dim={dim})")
         return (_amax if p > 0 else _amin)(abs(input), dim=over, keepdim=keepdim)
     return _norm(input, p=p, dim=over, keepdim=keepdim)
+
+
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """The distance of two tensors, ‖x − y‖ₚ.
+
+    >>> from tinygrad_fr import tensor
+    >>> dist(tensor([3.0, 0.0]), tensor([0.0, 4.0]))
+    tensor(5.)
+    """
+    return norm(sub(input, other), p)
 
 
 @implements(np.linalg.norm)

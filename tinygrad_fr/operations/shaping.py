@@ -146,6 +146,16 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
     return reshape(input, other.shape)
 
 
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """The same elements in the shape of another tensor.
+
+    >>> from tinygrad_fr import tensor
+    >>> reshape_as(tensor([1, 2]), tensor([[0], [0]])).shape
+    torch.Size([2, 1])
+    """
+    return reshape(input, other.shape)
+
+
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Merge the dims from start_dim to end_dim, both included, into one: images become rows with `flatten(x, 1)`.
 
@@ -165,6 +175,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
             f"{end_dim} is "
             f"dim {last} of a tensor of shape {shape}. Write flatten(x, {last}, {first})."
         )
+    if first == last and shape:
+        return input  # nothing to merge: the tensor itself, as in PyTorch
     return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
@@ -889,6 +901,16 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     n = shape[read_dim(dim, len(shape))]
     return split(input, -(-n // chunks), dim) if n else (narrow(input, dim, 0, 0),) * chunks
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """The slice number `index` along a dim, which disappears: `x[:, index]` for dim 1. Memory is shared.
+
+    >>> from tinygrad_fr import tensor
+    >>> select(tensor([[1, 2], [3, 4]]), 1, 0)
+    tensor([1, 3])
+    """
+    return input[_slab(input.ndim, read_dim(dim, input.ndim), index)]
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
