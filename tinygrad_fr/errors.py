@@ -7,7 +7,7 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from tinygrad_fr.node import OUTPUT, Node, mode
+from tinygrad_fr.node import FIRST_NAN, OUTPUT, Node, mode, user_site
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
@@ -51,9 +51,9 @@ def check_versions(node: Node, edges: Sequence[Any]) -> None:
                 )
     for origin in node.inputs:
         memory = origin.memory if isinstance(origin, Node) else getattr(origin, "_memory", None)
-        if memory is None or not memory.stale or not getattr(origin, "stamp", 0) < memory.stale < node.stamp:
+        if memory is None or not getattr(origin, "stamp", 0) < memory.stale < node.stamp:
             continue
-        if node.memory is None or node.memory.born != memory.stale:  # the write itself follows the old value
+        if not isinstance(origin, Node) or (origin.operation is not None and origin.operation.view):
             raise RuntimeError(
                 f"{node.name()} used a view or a copy of a tensor that was modified by an inplace operation after the view "
                 f"was made{_made(node)}: take the view again after the modification."
@@ -64,9 +64,23 @@ def _made(node: Node) -> str:
     return f" (the operation was run at {node.site})" if node.site else " (detect_anomaly() names the line that ran it)"
 
 
+def trace(inputs: Sequence[Any], output: Any) -> str:
+    """For a node recorded under detect_anomaly(): the user's line, and whether the first NaN was computed there."""
+    return user_site() + (FIRST_NAN if _has_nan(output) and not any(map(_has_nan, inputs)) else "")
+
+
+def _has_nan(value: Any) -> bool:
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f" and bool(np.isnan(value).any())
+
+
+def check_forward(node: Node) -> None:
+    """Stop at a node whose own result was the first NaN."""
+    if node.site is not None and node.site.endswith(FIRST_NAN):
+        raise RuntimeError(f"Function '{node.name()}' returned nan values in its forward pass: it was run at {node.site}.")
+
+
 def check_nan(node: Node, gradient: Any, index: int) -> None:
-    array = gradient._array if hasattr(gradient, "_array") else gradient
-    if np.isnan(array).any():
+    if _has_nan(getattr(gradient, "_array", gradient)):
         where = f" The operation was run at {node.site}." if node.site else " It was run outside detect_anomaly()."
         raise RuntimeError(f"Function '{node.name()}' returned nan values in its {max(index, 0)}th output.{where}")
 

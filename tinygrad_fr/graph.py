@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_fr.errors import FREED, check_nan, check_versions, no_gradient
+from tinygrad_fr.errors import FREED, check_forward, check_nan, check_versions, no_gradient
 from tinygrad_fr.node import OUTPUT, Array, Memory, Node, mode
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 
@@ -67,6 +67,8 @@ def walk(
         edges = node.edges
         if edges is None:
             raise RuntimeError(FREED.format(name=node.name()))
+        if anomaly:
+            check_forward(node)
         if stale or node.stamp < last_write:
             check_versions(node, edges)
         for target, formula, saved, like, index in edges:

@@ -163,7 +163,7 @@ def is_grad_enabled() -> bool:
 
 
 class detect_anomaly:
-    """A debugging context: it stops at the first NaN a backward pass makes, and names the operation and your line.
+    """A debugging context: backward stops at the first NaN, of a value or of a gradient, and names operation and line.
 
     Nodes recorded inside remember the line that made them, which costs a few microseconds each.
 
@@ -173,7 +173,7 @@ class detect_anomaly:
     ...     y = (x / x).sum()
     ...     y.backward()  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    RuntimeError: Function 'DivBackward0' returned nan values in its 1th output...
+    RuntimeError: Function 'DivBackward0' returned nan values in its forward pass...
     """
 
     def __init__(self, check_nan: bool = True) -> None:

@@ -38,15 +38,14 @@ mode = Mode()
 class Memory:
     """When a piece of memory shared by a tensor, its views and its detached copies was last written in place."""
 
-    __slots__ = ("born", "stale", "written")
+    __slots__ = ("stale", "written")
 
     last_write: int = 0  # of any memory: a walk over nodes that are all younger needs no check at all
     last_stale: int = 0
 
-    def __init__(self, born: int = 0) -> None:
+    def __init__(self) -> None:
         self.written = 0
         self.stale = 0  # when a recorded write gave the tensor a new history: views made before it know only the old one
-        self.born = born  # the write that this record follows
 
     def write(self) -> int:
         """Note a write that happens now; the stamp is returned."""
@@ -118,6 +117,10 @@ class Node:
 
 
 _OWN = (str(Path(__file__).parent), "<recorder ")
+
+
+FIRST_NAN = ", where the first NaN was computed"
+"""Added to a node's site when its result is NaN and none of its inputs is."""
 
 
 def user_site() -> str:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_fr.errors import cut_reason, explain
+from tinygrad_fr.errors import cut_reason, explain, trace
 from tinygrad_fr.node import OUTPUT, PLAIN, Node, mode, tick, user_site
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 from tinygrad_fr.values import NUMBERS, as_array, promoted
@@ -232,7 +232,7 @@ def recorder({args}{star}):
     node.params = {stored}
     node.memory = node.grad = node.hooks = node.site = node.base = None
     if mode.state == 2:
-        node.site = user_site()
+        node.site = trace(({values},), y)
     {view}
     return out
 """
@@ -288,7 +288,7 @@ def _fast(op: Operation) -> Callable[..., Tensor]:
     )
     space: dict[str, Any] = {
         "op": op, "record": record, "explain": explain, "kernel": op.kernel or op.forward, "mode": mode, "tick": tick,
-        "new": object.__new__, "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray, "user_site": user_site,
+        "new": object.__new__, "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray, "trace": trace,
         "partial": functools.partial, "share_view": _share_view,
         **{f"d{i}": op.kernels[i] or op.formulas[i] for i in floating},
     }  # fmt: skip
@@ -347,7 +347,7 @@ def record(op: Operation, args: tuple[Any, ...], params: dict[str, Any]) -> Tens
             edges.append((inputs[i], formula, saved, (arrays[i].shape, arrays[i].dtype), i))
         node = Node(op, tuple(inputs), tuple(edges), params)
         if mode.state == 2:
-            node.site = user_site()
+            node.site = trace(operands, y)
         out = wrap(y, node)
     if op.view and isinstance(args[0], Tensor):
         _share_view(args[0], out)

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_fr.node import Array, Memory, mode, tick
 from tinygrad_fr.graph import RETAIN
-from tinygrad_fr.operations import arithmetic, indexing
+from tinygrad_fr.operations import arithmetic, casting, indexing
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
 from tinygrad_fr.values import RANK
 
@@ -28,7 +28,13 @@ def _writable(x: Tensor, what: str) -> None:
             f"a leaf Variable that requires grad is being used in an in-place operation ({what}): its old value would be lost "
             "to the graph. Update parameters under `with no_grad():`, or make a new tensor, `x = x + ...`."
         )
-    if node.operation.view and node.memory is not None and _base(x) is None:
+    base = _base(x)
+    if base is not None and base.is_leaf:
+        raise RuntimeError(
+            f"a view of a leaf Variable that requires grad is being used in an in-place operation ({what}): update parameters "
+            "under `with no_grad():`, or make a new tensor."
+        )
+    if node.operation.view and node.memory is not None and base is None:
         raise RuntimeError(
             f"{what} writes into a view (made by {node.operation.name}) of a tensor that requires grad: write into the tensor "
             "itself, `x[...] = value`, or out of place."
@@ -99,7 +105,7 @@ def overwrite(x: Tensor, result: Tensor, what: str = "an in-place operation") ->
     else:
         memory = shared_memory(x)
         memory.stale = Memory.last_stale = memory.write()
-        node.memory, node.stamp = Memory(born=memory.stale), tick()  # the node stands for the value after the write
+        node.memory, node.stamp = Memory(), tick()  # the node stands for the value after the write
         if x._node is not None and x._node.hooks and RETAIN in x._node.hooks:
             x._node.hooks.remove(RETAIN)
             node.hooks = [RETAIN]
@@ -113,6 +119,9 @@ def _snapshot(x: Tensor, value: Any) -> Any:
         return value
     if value is not x and not np.may_share_memory(value._array, x._array):
         return value
+    node = value._node
+    if _base(x) is not None or (node is not None and node.operation is not None and node.operation.view):
+        return casting.clone(value)  # a node of its own, which no later write makes out of date
     return wrap(np.array(value._array), value._node)
 
 
@@ -219,9 +228,11 @@ def setitem(self: Tensor, index: Any, value: Any) -> Tensor:
         raise RuntimeError("index assignment: the memory is read-only (an expanded tensor?). Call `.clone()` first.")
     plain = value._array if isinstance(value, Tensor) else value
     index = indexing.numpy_index(index)
+    if np.ndim(plain) > 1:  # PyTorch ignores axes of length 1 in front
+        plain = np.reshape(plain, np.shape(plain)[next((i for i, n in enumerate(np.shape(plain)) if n != 1), -1) :])
     try:
         indexing.assign(array, index, plain)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise RuntimeError(
             f"index assignment: a value of shape {np.shape(plain)} does not fit the place it is written to in a tensor of shape "
             f"{tuple(array.shape)} ({error})"
