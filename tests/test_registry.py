@@ -23,18 +23,22 @@ from hypothesis import strategies as st
 
 import tinygrad_fr as tg
 from tinygrad_fr.graph import grad
-from tinygrad_fr.node import OUTPUT, PLAIN
-from tinygrad_fr.node import Array
-from tinygrad_fr.operation import REGISTRY, Operation, _promoted, record
+from tinygrad_fr.node import OUTPUT, PLAIN, Array
+from tinygrad_fr.operation import REGISTRY, Operation, record
 from tinygrad_fr.tensor import Tensor, wrap
-from tinygrad_fr.values import as_array
 from tinygrad_fr.testing import Draw, cases, gradcheck, gradgradcheck
+from tinygrad_fr.values import as_array, promoted
 
 torch: Any
 try:
     import torch
 except ImportError:  # the oracle is optional
     torch = None
+
+def _promoted(operation: Operation, arrays: list[Array]) -> list[Array]:
+    """The arrays as the operation's formula receives them: in one dtype."""
+    return promoted(arrays, operation.promoted, operation.floats)
+
 
 # -- the operations and their cases ------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ def logsigmoid(x: Array) -> Array:
 
     >>> from tinygrad_fr import tensor
     >>> logsigmoid(tensor([-1000.0, 0.0]))
-    tensor([-1000.0000,    -0.6931])
+    tensor([-1.0000e+03, -6.9315e-01])
     """
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 

@@ -455,12 +455,20 @@ def _flat(name: str, symbol: str, latex: str, function: Any, text: str, example:
     forward: Callable[..., Array] = binary if "{other}" in latex else unary
     forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = f"{text} No gradient flows through the answer.\n\n    >>> from tinygrad_fr import tensor\n    {example}\n    "
-    samples = _integer_samples(2 if "{other}" in latex else 1) if name.startswith("bitwise") else None
+    samples = _shifts if name.endswith("shift") else _bits(2 if "{other}" in latex else 1) if name.startswith("bitwise") else None
     return operation(symbol, latex, broadcasts="{other}" in latex, numpy=[function], quiet=True, samples=samples)(forward)
 
 
-def _integer_samples(count: int) -> Callable[[Any], Any]:
-    return lambda draw: [tuple(draw.integers((2, 3), 0, 8) for _ in range(count)), tuple(draw.booleans((2, 3)) for _ in range(count))]
+def _bits(count: int) -> Callable[[Any], Any]:
+    return lambda draw: [tuple(make(draw) for _ in range(count)) for make in (_integers, lambda draw: draw.booleans((2, 3)))]
+
+
+def _integers(draw: Any) -> Any:
+    return draw.integers((2, 3), 0, 8)
+
+
+def _shifts(draw: Any) -> Any:
+    return [(_integers(draw), _integers(draw))]
 
 
 def _comparison(name: str, symbol: str, latex: str, function: Any, answer: str) -> Callable[..., Tensor]:
