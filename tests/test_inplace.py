@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -715,3 +715,108 @@ def test_broadcasting_in_place(shapes: hnp.BroadcastableShapes, name: str) -> No
     if name != "copy_":
         assert got(h_leaf.grad).shape == target
     assert got(o.grad).shape == source
+
+
+# -- random programs of views and writes, against PyTorch ------------------------------------------------------------------------
+
+STEPS = ["row", "slice", "column", "view", "T", "detach", "clone", "square", "times", "plus", "sum", "+=", "*=", "own *=", "setitem", "zero_", "exp_",
+         "copy_", "row +=", "fill row", "detach write"]  # fmt: skip
+
+
+def grown(lib: Any, values: list[Any], step: str, i: int, j: int, k: int) -> None:
+    """One step of a program: a new value from the values, or a write into one of them."""
+    t, o = values[i % len(values)], values[j % len(values)]
+    n = t.shape[0] if len(t.shape) else 0
+    new = None
+    if step == "row" and n:
+        new = t[k % n]
+    elif step == "slice" and n:
+        new = t[k % n :]
+    elif step == "column" and len(t.shape) == 2:
+        new = t[:, k % t.shape[1]]
+    elif step == "view" and len(t.shape) == 2:
+        new = t.view(-1) if t.detach().numpy().flags.c_contiguous else None
+    elif step == "T" and len(t.shape) == 2:
+        new = t.transpose(0, 1)
+    elif step in ("detach", "clone"):
+        new = getattr(t, step)()
+    elif step == "square":
+        new = t * t
+    elif step == "times":
+        new = t * o if tuple(t.shape) == tuple(o.shape) else None
+    elif step == "plus":
+        new = t + o if tuple(t.shape) == tuple(o.shape) else None
+    elif step == "sum":
+        new = t.sum()
+    elif step == "+=":
+        t += 0.5
+    elif step == "*=" and (tuple(t.shape) == tuple(o.shape) or not len(o.shape)):
+        t *= o
+    elif step == "own *=" and n:
+        t *= t[k % n]
+    elif step == "setitem" and n and tuple(o.shape) == tuple(t.shape)[1:]:
+        t[k % n] = o
+    elif step == "zero_":
+        t.zero_()
+    elif step == "exp_":
+        t.tanh_()
+    elif step == "copy_" and tuple(t.shape) == tuple(o.shape):
+        t.copy_(o)
+    elif step == "row +=" and n:
+        t[k % n] += 1.0
+    elif step == "fill row" and n:
+        t[k % n].fill_(2.0)
+    elif step == "detach write":
+        t.detach().mul_(0.5)
+    if new is not None:
+        values.append(new)
+
+
+PROGRAMS = st.lists(
+    st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(0, 9), st.integers(0, 3)), min_size=2, max_size=9
+)
+
+
+@settings(max_examples=max(200, settings().max_examples))
+@given(PROGRAMS, st.integers(0, 9))
+def test_a_random_program_of_views_and_writes_is_pytorchs_or_refused(program: list[tuple[str, int, int, int]], last: int) -> None:
+    """At each step the values are PyTorch's; the gradients too, or there is an error: never another gradient."""
+    torch = pytest.importorskip("torch")
+    a, b, w = np.arange(1.0, 7.0).reshape(2, 3) / 4, np.ones((2, 3)), np.array([0.5, 1.5, -1.0])
+    start = [[lib.tensor(a, requires_grad=True), lib.tensor(b), lib.tensor(w, requires_grad=True)] for lib in (tg, torch)]
+    ours, theirs = ([v[0] * 1.0, v[1], v[2] * 1.0] for v in start)
+    for step, i, j, k in program:
+        try:
+            grown(torch, theirs, step, i, j, k)
+        except RuntimeError:
+            return  # PyTorch refuses
+        try:
+            grown(tg, ours, step, i, j, k)
+        except RuntimeError as error:
+            assert any(word in str(error) for word in ("view", "in-place", "inplace", "read-only")), str(error)
+            return
+        assert len(ours) == len(theirs)
+        for mine, other in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(mine.detach().numpy(), other.detach().numpy(), rtol=1e-12)
+            assert mine.requires_grad == other.requires_grad, "a history was lost or invented"
+    chosen = [v for n, v in enumerate(theirs) if n % 2 == last % 2 or n == last % len(theirs)]
+    mine = [v for n, v in enumerate(ours) if n % 2 == last % 2 or n == last % len(theirs)]
+    loss = sum((v * v).sum() for v in chosen)
+    total = sum((v * v).sum() for v in mine)
+    if not loss.requires_grad:
+        return
+    try:
+        total.backward()
+    except RuntimeError as error:
+        assert "inplace operation" in str(error), str(error)
+        return
+    try:
+        loss.backward()
+    except RuntimeError:
+        return  # PyTorch refuses where we kept a copy: our gradient is compared with nothing
+    for x, t in ((start[0][0], start[1][0]), (start[0][2], start[1][2])):
+        if t.grad is None:
+            assert x.grad is None or not got(x.grad).any()
+        else:
+            mine_grad = np.zeros(t.shape) if x.grad is None else got(x.grad)
+            np.testing.assert_allclose(mine_grad, t.grad.numpy(), rtol=1e-9, atol=1e-12)
