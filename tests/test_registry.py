@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 import tinygrad_fr as tg
 from tinygrad_fr.graph import grad
 from tinygrad_fr.node import OUTPUT, PLAIN, Array
-from tinygrad_fr.operation import REGISTRY, Operation, record
+from tinygrad_fr.operation import REGISTRY, Operation
+from tinygrad_fr.recording import record
 from tinygrad_fr.tensor import Tensor, wrap
 from tinygrad_fr.testing import Draw, cases, gradcheck, gradgradcheck
 from tinygrad_fr.values import as_array, promoted

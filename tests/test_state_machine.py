@@ -11,14 +11,14 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+import naive
 import numpy as np
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
-import naive
-import tinygrad_fr as tg
 from naive import Array, Naive
+
+import tinygrad_fr as tg
 
 SHAPES: list[tuple[int, ...]] = [(), (1,), (2,), (3,), (1, 3), (2, 1), (2, 3), (3, 2), (2, 2), (2, 1, 3)]
 UNARY = ["neg", "sin", "tanh", "sigmoid", "relu", "abs", "square", "atan", "exp"]
@@ -128,7 +128,9 @@ class TwoEngines(RuleBasedStateMachine):
         ours = getattr(x.ours, name)(dim=axis, keepdim=keep) if axis is not None else getattr(x.ours, name)()
         self.keep(ours, naive.reduction(name, x.theirs, axis, keep and axis is not None), x)
 
-    @rule(a=PICK, how=st.sampled_from(["flat", "transpose", "first", "column", "flip", "twice", "unsqueeze", "expand", "clone"]))
+    @rule(
+        a=PICK, how=st.sampled_from(["flat", "transpose", "first", "column", "flip", "twice", "unsqueeze", "expand", "clone"])
+    )
     def moved(self, a: int, how: str) -> None:
         x = self.any(a)
         n = x.theirs.value.ndim
@@ -208,7 +210,13 @@ class TwoEngines(RuleBasedStateMachine):
                 x.ours -= 0.1 * x.ours.grad
         old = x.theirs
         step = 0 * old.value if old.grad is None else 0.1 * old.grad
-        value = {"sub": old.value - change, "copy": change, "setitem": change, "detach": old.value + change, "grad step": old.value - step}
+        value = {
+            "sub": old.value - change,
+            "copy": change,
+            "setitem": change,
+            "detach": old.value + change,
+            "grad step": old.value - step,
+        }
         self.overwritten(x)
         old.value = np.array(value[way])
         if np.abs(old.value).max(initial=0) > 100:

@@ -16,14 +16,9 @@ FREED = (
 )
 
 
-def cut_reason(t: Any) -> str | None:
-    """Why no gradient flows through the tensor, if an operation or `detach()` cut the graph before it."""
-    return getattr(t, "_cut", None)
-
-
 def no_gradient(t: Any, verb: Literal["backward", "grad"]) -> NoReturn:
     """Raise PyTorch's error for a tensor that needs no gradient, and say where the graph was cut if that is known."""
-    reason = cut_reason(t)
+    reason = t._cut
     if reason is not None:
         why = f"The graph was cut by {reason}: no gradient flows back past it."
     elif mode.state == 0:

@@ -10,17 +10,14 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import linecache
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygrad_fr.errors import cut_reason, explain, trace
-from tinygrad_fr.node import OUTPUT, PLAIN, Node, mode, tick, user_site
-from tinygrad_fr.tensor import Tensor, shared_memory, wrap
-from tinygrad_fr.values import NUMBERS, as_array, promoted
+from tinygrad_fr.node import OUTPUT, PLAIN
+from tinygrad_fr.recording import record, written
+from tinygrad_fr.tensor import Tensor
 
 Formula = Callable[..., Any]
 _F = TypeVar("_F", bound=Formula)
@@ -51,7 +48,7 @@ class Operation:
 
     __slots__ = (
         "broadcasts", "domain", "floats", "formulas", "forward", "hint", "inputs", "keeps", "kernel", "kernels", "keywords", "kinks",
-        "latex", "name", "numpy", "once", "output", "promoted", "samples", "sources", "symbol", "view",
+        "latex", "name", "numpy", "once", "output", "promoted", "samples", "sources", "symbol", "view", "words",
     )  # fmt: skip
 
     symbol: str
@@ -78,6 +75,7 @@ class Operation:
         self.formulas = tuple(gradients.get(i) for i in self.inputs)
         self.kernels = tuple(kernels.get(i) for i in self.inputs)
         self.output = "y"
+        self.words = tuple(_reads(forward, "KEYWORD_ONLY"))
         self.sources: tuple[tuple[int, ...], ...] = tuple(
             () if f is None else tuple(map(self._source, _reads(f)[1:])) for f in self.formulas
         )
@@ -179,7 +177,7 @@ def operation(
         if _reads(forward, "VAR_POSITIONAL"):
             function: Any = lambda *args, **params: record(op.of(len(args)), args, params)  # noqa: E731
         elif any(op.formulas):
-            function = _fast(op)
+            function = written(op)
         else:
             function = lambda *args, **params: record(op, args, params)  # noqa: E731 - named just below
         for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
@@ -188,7 +186,7 @@ def operation(
         REGISTRY[op.name] = op
         for numpy_function in numpy:
             NUMPY[numpy_function] = function
-        return function  # type: ignore[no-any-return]  # written by _fast
+        return function  # type: ignore[no-any-return]  # made by written()
 
     return declare
 
@@ -202,176 +200,3 @@ def implements(*numpy_functions: Any) -> Callable[[_F], _F]:
         return function
 
     return register
-
-
-# -- recording ---------------------------------------------------------------------------------------------------------
-
-_FAST = """
-def recorder({args}{star}):
-    if not ({tensors}):
-        return record(op, ({args},), {params})
-    {nodes}
-    if ({constant}) or not mode.state:
-        return record(op, ({args},), {params})
-    {arrays}
-    if not ({plain}):
-        return record(op, ({args},), {params})
-    try:
-        {result} = kernel({values}{passed})
-    except Exception as error:
-        raise explain(op, ({values},), {params}, error) from None
-    {edges}
-    out = new(Tensor)
-    out._array = y
-    out._memory = None
-    out._node = node = new(Node)
-    node.operation = op
-    node.inputs = ({inputs},)
-    node.edges = edges
-    node.stamp = tick()
-    node.params = {stored}
-    node.memory = node.grad = node.hooks = node.site = node.base = None
-    if mode.state == 2:
-        node.site = trace(({values},), y)
-    {view}
-    return out
-"""
-
-
-def _fast(op: Operation) -> Callable[..., Tensor]:
-    """The recorder of an operation, written out for its number of inputs and its keywords: this is the hot path.
-
-    It serves Tensors of NumPy arrays that need no broadcasting and no promotion, and hands everything else to `record`.
-    """
-    count = range(len(op.inputs))
-    floating = [i for i in count if op.formulas[i]]
-    tests = [f"type(a{i}) is ndarray" for i in count]
-    tests += [f"a{i}.dtype is a{floating[0]}.dtype" for i in floating[1:]]
-    tests += [f"a{i}.shape == a0.shape" for i in count[1:] if op.broadcasts is True]
-    edge = {}
-    names = _reads(op.forward, "KEYWORD_ONLY")
-    params = "{" + ", ".join(f"'{word}': {word}" for word in names) + "}"
-    for i in floating:
-        given = ", ".join(f"{word}={word}" for word in op.keywords[i])
-        formula = f"partial(d{i}, {given})" if given else f"d{i}"
-        words = [f"a{s}" if s >= 0 else "y" if s == OUTPUT else f"a{PLAIN - s}.shape" for s in op.sources[i]]
-        words += ["kept"] if op.keeps and op.kernels[i] else []
-        like = f"(a{i}.shape, a{i}.dtype)" if isinstance(op.broadcasts, tuple) and op.inputs[i] in op.broadcasts else "None"
-        edge[i] = f"(n{i}, {formula}, ({''.join(w + ', ' for w in words)}), {like}, {i})"
-    if len(floating) == 1:
-        lines = [f"edges = ({edge[floating[0]]},)"]
-    elif len(floating) == 2:
-        i, j = floating
-        lines = [f"if n{j} is None: edges = ({edge[i]},)", f"elif n{i} is None: edges = ({edge[j]},)"]
-        lines.append(f"else: edges = ({edge[i]}, {edge[j]})")
-    else:
-        later = " and ".join(f"n{i} is not None" for i in floating[1:])
-        choices = " + ".join(f"(({edge[i]},) if n{i} is not None else ())" for i in floating)
-        lines = [f"if n{floating[0]} is None and {later}: edges = ({', '.join(edge[i] for i in floating[1:])})"]
-        lines += [f"elif {later}: edges = ({', '.join(edge[i] for i in floating)})", f"else: edges = {choices}"]
-    source = _FAST.format(
-        args=", ".join(op.inputs),
-        star="".join([", *", *(f", {word}" for word in names)]) if names else "",
-        params=params,
-        stored=params if names else "None",
-        passed="".join(f", {word}={word}" for word in names),
-        result="y, kept" if op.keeps else "y",
-        view=f"share_view({op.inputs[0]}, out)" if op.view else "",
-        tensors=" and ".join(f"isinstance({name}, Tensor)" for name in op.inputs),
-        nodes="; ".join(f"n{i} = {op.inputs[i]}._node" for i in count),
-        constant=" and ".join(f"n{i} is None" for i in floating),
-        arrays="; ".join(f"a{i} = {op.inputs[i]}._array" for i in count),
-        plain=" and ".join(tests),
-        values=", ".join(f"a{i}" for i in count),
-        edges="\n    ".join(lines),
-        inputs=", ".join(f"{op.inputs[i]} if n{i} is None else n{i}" for i in count),
-    )
-    space: dict[str, Any] = {
-        "op": op, "record": record, "explain": explain, "kernel": op.kernel or op.forward, "mode": mode, "tick": tick,
-        "new": object.__new__, "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray, "trace": trace,
-        "partial": functools.partial, "share_view": _share_view,
-        **{f"d{i}": op.kernels[i] or op.formulas[i] for i in floating},
-    }  # fmt: skip
-    exec(_compiled(source), space)
-    return space["recorder"]  # type: ignore[no-any-return]
-
-
-@functools.cache
-def _compiled(source: str) -> Any:
-    """The code of a recorder's text, compiled once for all operations that share it."""
-    filename = f"<recorder {_compiled.cache_info().currsize}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)  # tracebacks show the text
-    return compile(source, filename, "exec")
-
-
-def record(op: Operation, args: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
-    """Run an operation on anything, and record it if a gradient may be wanted: the complete way, for every case."""
-    inputs: list[Any] = []
-    arrays: list[Any] = []
-    plain = True  # all operands are NumPy arrays: kernels may run
-    for value in args:
-        if type(value) in NUMBERS or isinstance(value, np.generic):
-            value = value if type(value) in NUMBERS else value.item()
-            inputs.append(value)
-            arrays.append(value)
-            plain = False
-            continue
-        if not isinstance(value, Tensor):
-            value = wrap(as_array(value))
-        inputs.append(value if value._node is None else value._node)
-        arrays.append(value._array)
-        plain = plain and type(value._array) is np.ndarray
-    try:
-        operands = promoted(arrays, op.promoted, op.floats)
-        y = op.kernel(*operands, **params) if plain and op.kernel is not None else op.forward(*operands, **params)
-        kept: Sequence[Any] = ()
-        if plain and op.keeps:
-            y, *kept = y
-    except Exception as error:
-        raise explain(op, arrays, params, error) from None
-    wanted = [i for i, origin in enumerate(inputs) if isinstance(origin, Node) and op.formulas[i] is not None]
-    if not wanted or not mode.state:
-        out = wrap(y)
-        _note_cut(op, args, inputs, out)
-    else:
-        edges = []
-        for i in wanted:
-            formula: Any = (plain and op.kernels[i]) or op.formulas[i]
-            if op.keywords[i]:
-                formula = functools.partial(formula, **{word: params[word] for word in op.keywords[i]})
-            saved = tuple(
-                operands[s] if s >= 0 else y if s == OUTPUT else np.shape(operands[PLAIN - s]) for s in op.sources[i]
-            )
-            if plain and op.kernels[i]:
-                saved += tuple(kept)
-            edges.append((inputs[i], formula, saved, (arrays[i].shape, arrays[i].dtype), i))
-        node = Node(op, tuple(inputs), tuple(edges), params)
-        if mode.state == 2:
-            node.site = trace(operands, y)
-        out = wrap(y, node)
-    if op.view and isinstance(args[0], Tensor):
-        _share_view(args[0], out)
-    return out
-
-
-def _share_view(x: Tensor, out: Tensor) -> None:
-    """Let a result that turned out to be a view share its tensor's record of writes."""
-    base = getattr(out._array, "base", None)
-    if base is not None and (base is x._array or base is getattr(x._array, "base", None)):
-        if out._node is None:
-            out._memory = shared_memory(x)
-        else:
-            out._node.memory = shared_memory(x)
-            out._node.base = weakref.ref(x)
-
-
-def _note_cut(op: Operation, args: tuple[Any, ...], inputs: list[Any], out: Tensor) -> None:
-    """Remember why no gradient flows through a result, so that a later backward() can say where the graph was cut."""
-    if any(isinstance(origin, Node) for origin in inputs):
-        why = f"no_grad() round {op.name}" if not mode.state else f"{op.name}, which has no derivative,"
-        out._cut = f"{why} at {user_site()}"
-        return
-    for value in args:
-        if isinstance(value, Tensor) and (reason := cut_reason(value)):
-            out._cut = reason
-            return

@@ -38,14 +38,14 @@ class Tensor(TensorMethods):
     _array: Array
     _node: Node | None  # None: no gradient flows through this tensor
     _memory: Memory | None  # of a tensor without a node; a node carries its own
-    _cut: str  # why no gradient flows, when an operation or detach() cut the graph here; often unset
+    _cut: str | None  # why no gradient flows, when an operation or detach() cut the graph here or before
 
     def __init__(self, *data: Any) -> None:
         if len(data) == 1 and not isinstance(data[0], int):
             self._array = as_array(data[0], np.float32, copy=True)
         else:
             self._array = np.empty(data, np.float32) if data else np.empty(0, np.float32)
-        self._node = self._memory = None
+        self._node = self._memory = self._cut = None
 
     # -- what it is ------------------------------------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class Tensor(TensorMethods):
 
 def _rebuild(cls: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     twin: Tensor = _new(cls)
-    twin._array, twin._node, twin._memory = array, None, None
+    twin._array, twin._node, twin._memory, twin._cut = array, None, None, None
     twin.requires_grad = requires_grad
     return twin
 
@@ -278,7 +278,7 @@ def wrap(array: Array, node: Node | None = None) -> Tensor:
     out: Tensor = _new(Tensor)
     out._array = array
     out._node = node
-    out._memory = None
+    out._memory = out._cut = None
     return out
 
 

@@ -417,7 +417,7 @@ def cross_entropy(
     if target.dtype.kind == "f":
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     axis = 1 if input._array.ndim > 1 else 0
-    classes = input._array.shape[axis]
+    classes: int = input._array.shape[axis]
     all_count = _check_classes("cross_entropy", input, target, classes, ignore_index)
     if all_count and weight is None and label_smoothing == 0 and reduction == "mean" and input._array.ndim == 2:
         return _cross_entropy(input, target)

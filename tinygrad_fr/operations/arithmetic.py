@@ -79,7 +79,10 @@ def _pow_dx(g: Any, x: Any, exponent: Any) -> Any:
 
 def _pow_dexponent(g: Any, x: Any, exponent: Any, y: Any) -> Any:
     """(xⁿ)' with respect to n is xⁿ ln x, taken as 0 where x is 0 and n is not negative (PyTorch's convention)."""
-    flat = np.asarray(x == 0) & (exponent >= 0) if isinstance(x, (int, float)) else (x == 0) & (exponent >= 0)
+    if isinstance(x, (int, float)):  # a NumPy logarithm of it would turn float32 into float64
+        slope = g * y * float(np.log(float(x)))
+        return np.where(exponent >= 0, 0, slope) if x == 0 else slope
+    flat = (x == 0) & (exponent >= 0)
     return np.where(flat, 0, g * y * np.log(np.where(flat, 1, x)))
 
 
@@ -454,8 +457,10 @@ def _flat(name: str, symbol: str, latex: str, function: Any, text: str, example:
 
     forward: Callable[..., Array] = binary if "{other}" in latex else unary
     forward.__name__ = forward.__qualname__ = name
-    forward.__doc__ = f"{text} No gradient flows through the answer.\n\n    >>> from tinygrad_fr import tensor\n    {example}\n    "
-    samples = _shifts if name.endswith("shift") else _bits(2 if "{other}" in latex else 1) if name.startswith("bitwise") else None
+    text += " No gradient flows through the answer."
+    forward.__doc__ = f"{text}\n\n    >>> from tinygrad_fr import tensor\n    {example}\n    "
+    bits = _shifts if name.endswith("shift") else _bits(2 if "{other}" in latex else 1)
+    samples = bits if name.startswith("bitwise") else None
     return operation(symbol, latex, broadcasts="{other}" in latex, numpy=[function], quiet=True, samples=samples)(forward)
 
 

@@ -62,7 +62,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bo
     for value in args:
         if isinstance(value, Tensor):
             dtype = value.dtype
-        elif str(value).split(":")[0] in ("cpu", "cuda", "mps", "meta", "xpu"):
+        elif str(value).split(":")[0] in DEVICES:
             device = value  # a string or a device object
         elif isinstance(value, bool):
             continue

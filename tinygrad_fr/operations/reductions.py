@@ -29,7 +29,9 @@ def _kept(value: Any, dim: Any, keepdim: bool) -> Any:
 
 def _count(shape: tuple[int, ...], dim: Any) -> int:
     """How many elements are reduced into one."""
-    dims = range(len(shape)) if dim is None else dim if isinstance(dim, tuple) else (dim,)
+    if dim is None:
+        return math.prod(shape)
+    dims = dim if isinstance(dim, tuple) else (dim,)
     return math.prod(shape[d] for d in dims)
 
 
@@ -80,6 +82,15 @@ def _cases(draw: Any, **params: Any) -> list[Any]:
     ]  # fmt: skip
 
 
+def _spread_out(g: Array, shape: tuple[int, ...]) -> Array:
+    """The gradient of a sum handed to every element: a copy, which costs less than NumPy's stretched view until it is large."""
+    if math.prod(shape) > 4096:
+        return np.broadcast_to(g, shape)
+    out = np.empty(shape, g.dtype)
+    out[...] = g
+    return out
+
+
 # -- sums and means ----------------------------------------------------------------------------------------------------
 
 
@@ -89,6 +100,7 @@ def _cases(draw: Any, **params: Any) -> list[Any]:
     kernel=lambda x, *, dim, keepdim: np.add.reduce(x, dim, keepdims=keepdim),
     samples=lambda draw: _cases(draw.uniform),
     dx=lambda g, x_shape, *, dim, keepdim: np.broadcast_to(_kept(g, dim, keepdim), x_shape),  # everyone receives g
+    kernel_dx=lambda g, x_shape, *, dim, keepdim: _spread_out(_kept(g, dim, keepdim), x_shape),
 )
 def _sum(x: Array, *, dim: Any, keepdim: bool) -> Array:
     """The sum of the elements."""
@@ -122,14 +134,18 @@ def sum(
     >>> sum(tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
     tensor([4., 6.])
     """
+    if dim is None and axis is None and dtype is None and input._array.dtype.kind == "f":
+        return _sum(input, dim=None, keepdim=keepdim or keepdims)
     return _sum(_whole(input, dtype), dim=_over(input, dim, axis), keepdim=keepdim or keepdims)
 
 
 @operation(
     "mean",
     r"\overline{{x}}",
+    kernel=lambda x, *, dim, keepdim: np.add.reduce(x, dim, keepdims=keepdim) / _count(x.shape, dim),
     samples=lambda draw: _cases(draw.uniform),
     dx=lambda g, x_shape, *, dim, keepdim: np.broadcast_to(_kept(g, dim, keepdim) / _count(x_shape, dim), x_shape),
+    kernel_dx=lambda g, x_shape, *, dim, keepdim: _spread_out(_kept(g, dim, keepdim) / _count(x_shape, dim), x_shape),
 )
 def _mean(x: Array, *, dim: Any, keepdim: bool) -> Array:
     """The sum divided by the number of elements."""
@@ -156,6 +172,8 @@ def mean(
     >>> mean(tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
     tensor([1.5000, 3.5000])
     """
+    if dim is None and axis is None and dtype is None and input._array.size and input._array.dtype.kind == "f":
+        return _mean(input, dim=None, keepdim=keepdim or keepdims)
     input, over, keep = _floating("mean", input, dtype), _over(input, dim, axis), keepdim or keepdims
     if not _count(tuple(input._array.shape), over):
         return _sum(input, dim=over, keepdim=keep) / 0  # nan, without NumPy's warning
