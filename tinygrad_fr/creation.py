@@ -144,6 +144,11 @@ def _numpy_full_like(a: Tensor, fill_value: Any, dtype: Any = None, **_: Any) ->
     return full_like(a, fill_value, dtype=dtype)
 
 
+def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of the given values in this tensor's dtype."""
+    return tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
 def arange(
     start: Any = None, end: Any = None, step: float = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:

@@ -101,5 +101,6 @@ def explain(op: Any, arrays: Sequence[Any], params: dict[str, Any], error: Excep
             "Insert an axis with `.unsqueeze(dim)`, or check for a transpose that is missing."
         )
     kind = IndexError if isinstance(error, IndexError) else TypeError if isinstance(error, TypeError) else RuntimeError
-    hint = f" {op.hint(*shapes)}" if op.hint is not None and len(shapes) > 1 else hint
+    if op.hint is not None and len(shapes) > 1 and isinstance(error, ValueError):
+        hint = f" {op.hint(*shapes)}"
     return kind(f"{op.name}({shown}{keywords}) cannot run: {error}.{hint}")

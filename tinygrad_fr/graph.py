@@ -14,16 +14,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_fr.errors import FREED, check_forward, check_nan, check_versions, no_gradient
-from tinygrad_fr.node import OUTPUT, Array, Memory, Node, mode
+from tinygrad_fr.node import OUTPUT, RETAIN, Array, Memory, Node, mode
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 
 # -- the walk ----------------------------------------------------------------------------------------------------------
 
 Waiting = tuple[Node, Any, bool]
 """A node, the gradient that has arrived for it so far, and whether nobody else holds that gradient's memory."""
-
-RETAIN: Any = "retain"  # stands among a node's hooks for "keep the gradient in node.grad"
-
 
 def walk(
     roots: Iterable[tuple[Node, Any]],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_fr import graph, numpy_protocol
+from tinygrad_fr import creation, graph, numpy_protocol
 from tinygrad_fr._methods import TensorMethods
 from tinygrad_fr.operations import activations, arithmetic, casting, elementary, indexing, inplace, linalg, reductions, shaping
 from tinygrad_fr.tensor import Tensor
@@ -28,8 +28,9 @@ _NAMED: dict[Any, str] = {
     linalg: "matmul mm bmm mv dot outer addmm baddbmm trace",
     indexing: "gather scatter scatter_add index_select index_add take_along_dim take masked_fill masked_select nonzero sort "
     "argsort topk median unique bincount",
-    casting: "to clone requires_grad_ detach_ contiguous cuda new_tensor new_zeros new_ones new_full new_empty numel size "
+    casting: "to clone requires_grad_ detach_ contiguous cuda new_zeros new_ones new_full new_empty numel size "
     "stride storage_offset element_size data_ptr is_contiguous allclose isclose equal is_floating_point",
+    creation: "new_tensor",
     inplace: "add_ sub_ mul_ div_ zero_ fill_ copy_ masked_fill_",
     graph: "register_hook retain_grad",
 }

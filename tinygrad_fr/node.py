@@ -7,10 +7,10 @@ it, so a graph never holds a reference cycle and disappears with the last tensor
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeAlias
 
 Array: TypeAlias = Any
@@ -51,6 +51,10 @@ class Memory:
         """Note a write that happens now; the stamp is returned."""
         self.written = Memory.last_write = stamp = tick()
         return stamp
+
+
+_PYTORCH = {"linear": "Addmm", "matmul": "Mm", "reshape": "View", "cast": "ToCopy", "cross_entropy": "NllLoss"}
+"""Where PyTorch's node, as a printed tensor shows it, is not named after the operation."""
 
 
 class Node:
@@ -110,14 +114,19 @@ class Node:
         """PyTorch's name of the node, such as `MulBackward0` or `AccumulateGrad`."""
         if self.operation is None:
             return "AccumulateGrad"
+        if self.operation.name in _PYTORCH:
+            return _PYTORCH[self.operation.name] + "Backward0"
         return "".join(word.capitalize() for word in self.operation.name.split("_")) + "Backward0"
 
     def __repr__(self) -> str:
         return f"<{self.name()}>"
 
 
-_OWN = (str(Path(__file__).parent), "<recorder ")
+_OWN = (os.path.dirname(__file__) + os.sep, "<recorder ")
 
+
+RETAIN: Any = "retain"
+"""Stands among a node's hooks for "keep the gradient in node.grad"."""
 
 FIRST_NAN = ", where the first NaN was computed"
 """Added to a node's site when its result is NaN and none of its inputs is."""

@@ -15,6 +15,12 @@ from tinygrad_fr.operation import NUMPY
 from tinygrad_fr.operations import reductions
 from tinygrad_fr.tensor import Tensor, wrap
 
+NUMPY[np.shape] = lambda a: tuple(a.shape)
+NUMPY[np.ndim] = lambda a: a.ndim
+NUMPY[np.size] = lambda a, axis=None: a._array.size if axis is None else a.shape[axis]
+_WITHOUT_GRADIENT = frozenset((np.allclose, np.isclose, np.array_equal, np.array2string, np.array_repr, np.array_str))
+"""Functions whose answer is not a number that moves: a history in front of them is nothing to lose."""
+
 _REDUCERS: dict[Any, Callable[..., Tensor]] = {
     np.add: reductions.sum, np.multiply: reductions.prod, np.maximum: reductions.amax, np.minimum: reductions.amin,
 }  # fmt: skip
@@ -39,15 +45,15 @@ def array_function(self: Tensor, func: Any, types: Any, args: Any, kwargs: Any) 
     function = NUMPY.get(func)
     if function is not None:
         return function(*args, **kwargs)
-    return _without_history(func, f"np.{func.__name__}", args, kwargs)
+    return _without_history(func, f"np.{func.__name__}", args, kwargs, safe=func in _WITHOUT_GRADIENT)
 
 
-def _without_history(function: Any, name: str, args: Any, kwargs: Any) -> Any:
+def _without_history(function: Any, name: str, args: Any, kwargs: Any, safe: bool = False) -> Any:
     """Run a NumPy function that has no operation here on the arrays themselves: allowed where no gradient would be lost."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Tensor):
-            if value._node is not None:
+            if value._node is not None and not safe:
                 raise TypeError(
                     f"{name} has no derivative in tinygrad_fr, and this tensor requires grad: use a tensor operation, or "
                     "`.detach()` first if the gradient is not wanted."

@@ -179,7 +179,7 @@ def operation(
         elif any(op.formulas):
             function = written(op)
         else:
-            function = lambda *args, **params: record(op, args, params)  # noqa: E731 - named just below
+            function = _without_gradient(op)
         for attribute in ("__name__", "__qualname__", "__doc__", "__module__"):
             setattr(function, attribute, getattr(forward, attribute))
         function.operation = op
@@ -189,6 +189,17 @@ def operation(
         return function  # type: ignore[no-any-return]  # made by written()
 
     return declare
+
+
+def _without_gradient(op: Operation) -> Callable[..., Tensor]:
+    """The function of an operation that is never recorded; its inputs may be named, `eq(input=x, other=y)`."""
+    known_as = ["input" if name == "x" else name for name in op.inputs]
+
+    def function(*args: Any, **params: Any) -> Tensor:
+        named = tuple(params.pop(name) for name in known_as[len(args) :] if name in params)
+        return record(op, args + named, params)
+
+    return function
 
 
 def implements(*numpy_functions: Any) -> Callable[[_F], _F]:

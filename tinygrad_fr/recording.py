@@ -69,8 +69,9 @@ def written(op: Any) -> Callable[..., Tensor]:
     floating = [i for i in count if op.formulas[i]]
     pair = op.broadcasts is True and len(op.inputs) == 2 == len(floating)  # arithmetic: numbers and broadcasting are usual
     names = op.words
+    known_as = ["input" if name == "x" else name for name in op.inputs]  # PyTorch's name of the first argument
     params = "{" + ", ".join(f"'{word}': {word}" for word in names) + "}"
-    args = ", ".join(op.inputs)
+    args = ", ".join(known_as)
     away = f"return record(op, ({args},), {params})"
     if pair:
         read = "if isinstance(NAME, Tensor): n# = NAME._node; a# = NAME._array; c# = NAME._cut\n    else: n# = c# = None; a# = NAME"
@@ -106,18 +107,18 @@ def written(op: Any) -> Callable[..., Tensor]:
     source = _TEXT.format(
         args=args,
         star="".join([", *", *(f", {word}" for word in names)]) if names else "",
-        reads="\n    ".join(read.replace("NAME", name).replace("#", str(i)) for i, name in enumerate(op.inputs)),
+        reads="\n    ".join(read.replace("NAME", name).replace("#", str(i)) for i, name in enumerate(known_as)),
         checks="\n    ".join(checks),
         params=params,
         stored=params if names else "None",
         passed="".join(f", {word}={word}" for word in names),
         result="y, kept" if op.keeps else "y",
-        view=f"share_view({op.inputs[0]}, out)" if op.view else "",
+        view=f"share_view({known_as[0]}, out)" if op.view else "",
         constant=" and ".join(f"n{i} is None" for i in floating),
         cut=" or ".join(f"n{i} is not None or c{i} is not None" for i in count),
         values=", ".join(f"a{i}" for i in count),
         edges="\n    ".join(edges),
-        inputs=", ".join(f"{op.inputs[i]} if n{i} is None else n{i}" for i in count),
+        inputs=", ".join(f"{known_as[i]} if n{i} is None else n{i}" for i in count),
     )
     space: dict[str, Any] = {
         "op": op, "record": record, "explain": explain, "kernel": op.kernel or op.forward, "mode": mode, "tick": tick,

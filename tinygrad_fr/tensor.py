@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_fr import printing
 from tinygrad_fr._methods import TensorMethods
-from tinygrad_fr.node import Array, Memory, Node, user_site
+from tinygrad_fr.node import RETAIN, Array, Memory, Node, user_site
 from tinygrad_fr.values import CPU, Size, as_array, device, get_default_dtype
 
 _new = object.__new__
@@ -129,7 +129,7 @@ class Tensor(TensorMethods):
         node = self._node
         if node is None:
             return None
-        if node.grad is None and node.operation is not None and not (node.hooks and "retain" in node.hooks):
+        if node.grad is None and node.operation is not None and not (node.hooks and RETAIN in node.hooks):
             import warnings
 
             warnings.warn(
@@ -178,11 +178,11 @@ class Tensor(TensorMethods):
                 f"a Tensor with {self._array.size} elements cannot be converted to Scalar (shape {tuple(self.shape)}): "
                 "take one element, `t[0].item()`, reduce it, `t.mean().item()`, or use `t.tolist()`."
             )
-        return self._array.item()
+        return np.asarray(self._array).item()
 
     def tolist(self) -> Any:
         """The values as nested Python lists, or as a number for a tensor without axes."""
-        return self._array.tolist()
+        return np.asarray(self._array).tolist()
 
     def numpy(self, *, force: bool = False) -> Array:
         """The array itself, sharing memory; `force=True` detaches first.

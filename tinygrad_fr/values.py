@@ -20,6 +20,13 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
 
+    def __getitem__(self, index: Any) -> Any:
+        lengths = tuple.__getitem__(self, index)
+        return Size(lengths) if isinstance(index, slice) else lengths
+
+    def __add__(self, other: Any) -> Any:
+        return Size(tuple.__add__(self, tuple(other)))
+
     def numel(self) -> int:
         """The number of elements, the product of the lengths."""
         return math.prod(self)

@@ -25,7 +25,7 @@ def _cast(x: Array, *, dtype: Any) -> Array:
     return x.astype(dtype)
 
 
-@operation("copy", r"{x}", dx=lambda g: g)
+@operation("copy", r"{x}", kernel=np.copy, dx=lambda g: g)
 def clone(x: Array) -> Array:
     """A copy with memory of its own, through which gradients flow back unchanged.
 
@@ -33,7 +33,7 @@ def clone(x: Array) -> Array:
     >>> clone(tensor([1.0, 2.0]))
     tensor([1., 2.])
     """
-    return np.copy(x)
+    return np.positive(x) if x.dtype != bool else np.logical_or(x, x)  # ufuncs, which every array understands
 
 
 @implements(np.copy)
@@ -148,13 +148,6 @@ def contiguous(self: Tensor) -> Tensor:
 def cuda(self: Tensor, device: Any = None) -> Tensor:
     """PyTorch's name for moving to a GPU; says how it is done here."""
     return to(self, device="cuda")
-
-
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A tensor of the given values in this tensor's dtype."""
-    from tinygrad_fr.creation import tensor
-
-    return tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
 
 def _new(name: str) -> Callable[..., Tensor]:

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_fr.node import Array, Memory, mode, tick
-from tinygrad_fr.graph import RETAIN
+from tinygrad_fr.node import RETAIN, Array, Memory, mode, tick
 from tinygrad_fr.operations import arithmetic, casting, indexing
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
 from tinygrad_fr.values import RANK

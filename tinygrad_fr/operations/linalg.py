@@ -16,6 +16,11 @@ from tinygrad_fr.tensor import Tensor, wrap
 from tinygrad_fr.values import as_array
 
 
+def _t(m: Any) -> Any:
+    """The transpose of a matrix, or of each matrix of a batch: `m.mT`, which Dask's arrays lack."""
+    return np.swapaxes(m, -1, -2)
+
+
 def _matmul_hint(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     """Why two matrices cannot be multiplied, and what might have been meant."""
     if len(a) < 2 or len(b) < 2 or a[-1] == b[-2]:
@@ -37,8 +42,8 @@ def _matmul_hint(a: tuple[int, ...], b: tuple[int, ...]) -> str:
         (draw.uniform((2, 1, 2, 3), -1, 1), draw.uniform((3, 3, 2), -1, 1)),
     ],
     hint=_matmul_hint,
-    dx=lambda g, other: g @ other.mT,  # ∂E/∂X = ∂E/∂Y Wᵗ   S0
-    dother=lambda g, x: x.mT @ g,  # ∂E/∂W = Xᵗ ∂E/∂Y   S0, S1, S4
+    dx=lambda g, other: g @ _t(other),  # ∂E/∂X = ∂E/∂Y Wᵗ   S0
+    dother=lambda g, x: _t(x) @ g,  # ∂E/∂W = Xᵗ ∂E/∂Y   S0, S1, S4
     kernel=lambda x, other: x.dot(other) if x.ndim == 2 == other.ndim else np.matmul(x, other),
     kernel_dx=lambda g, other: g.dot(other.T) if g.ndim == 2 == other.ndim else g @ other.mT,
     kernel_dother=lambda g, x: x.T.dot(g) if g.ndim == 2 == x.ndim else x.mT @ g,
@@ -138,6 +143,14 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 
 @implements(np.dot)
+def _numpy_dot(a: Any, b: Any) -> Tensor:
+    """NumPy's dot: a product with a number, a dot product, or a matrix product."""
+    a, b = _tensor(a), _tensor(b)
+    if a.ndim > 2 or b.ndim > 2:
+        raise TypeError(f"np.dot of {a.ndim}D and {b.ndim}D has no derivative in tinygrad_fr: write `a @ b` for batches")
+    return matmul(a, b) if a.ndim and b.ndim else mul(a, b)
+
+
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """The dot product of two vectors, Σᵢ xᵢ yᵢ.
 
@@ -220,7 +233,7 @@ def _linear_kernel(x: Array, weight: Array, bias: Array) -> Array:
     ],
     hint=_linear_hint,
     dx=lambda g, weight: g @ weight,  # ∂E/∂X = ∂E/∂Y W, with W stored (out, in)   S0
-    dweight=lambda g, x: _rows(g).mT @ _rows(x),  # ∂E/∂W = (∂E/∂Y)ᵗ X   S0
+    dweight=lambda g, x: _t(_rows(g)) @ _rows(x),  # ∂E/∂W = (∂E/∂Y)ᵗ X   S0
     dbias=lambda g: g,  # ∂E/∂b = ∂E/∂Y, which the engine sums over the samples   S0, S4
     kernel=_linear_kernel,
     kernel_dx=lambda g, weight: g.dot(weight),
@@ -228,7 +241,7 @@ def _linear_kernel(x: Array, weight: Array, bias: Array) -> Array:
 )
 def _linear(x: Array, weight: Array, bias: Array) -> Array:
     """Y = X Wᵗ + b, one affine layer."""
-    return x @ weight.mT + bias
+    return x @ _t(weight) + bias
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
