@@ -104,10 +104,6 @@ def test_tests_that_are_named_exist(page: Path) -> None:
 
 Arrows = set[tuple[str, str]]
 
-LATE: Arrows = {("operations", "creation")}
-"""Imports inside a function that run against an arrow: `Tensor.new_tensor` calls `tensor()` when it is called."""
-
-
 @cache
 def modules() -> dict[str, Path]:
     """The package's modules by the name that follows `tinygrad_fr.`; the package itself is `__init__`."""
@@ -201,17 +197,13 @@ def reduced(arrows: Arrows) -> Arrows:
 def test_no_circle_of_imports() -> None:
     loaded = {(m, n) for m, path in modules().items() for n in imports(path, late=False)}
     assert not [m for m in modules() if m in reachable(loaded, m)]
-    rooms = between_rooms(late=False) | between_rooms(late=True) - LATE
+    rooms = between_rooms(late=False) | between_rooms(late=True)
     assert not [room for room in set(picture().rooms.values()) if room in reachable(rooms, room)]
-
-
-def test_late_imports_against_an_arrow_are_known() -> None:
-    assert between_rooms(late=True) >= LATE, f"no longer there, delete it from LATE and from the page: {LATE}"
 
 
 def test_arrows_are_the_imports() -> None:
     drawn = picture()
-    assert drawn.arrows - drawn.dashed == reduced(between_rooms(late=False) | between_rooms(late=True) - LATE)
+    assert drawn.arrows - drawn.dashed == reduced(between_rooms(late=False) | between_rooms(late=True))
     assert set(drawn.rooms) <= set(modules()), "a room for a module that is not there"
 
 
@@ -257,6 +249,6 @@ def test_size_of_the_core() -> None:
     said = re.search(r"the core, (.*?), has\s([\d ]+) lines of code.*?([\d ]+) lines in all", read(ARCHITECTURE), re.DOTALL)
     assert said, "the sentence on the size of the core is gone"
     counts = [lines(PACKAGE / name) for name in re.findall(r"`(\w+\.py)`", said[1])]
-    assert len(counts) == 4
+    assert len(counts) == 3
     for words, number in ((said[2], sum(code for _, code in counts)), (said[3], sum(every for every, _ in counts))):
         assert int(words.replace(" ", "")) == pytest.approx(number, rel=0.03), f"the page says {words}, it is {number}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements
+from tinygrad_fr.operations.casting import to
 from tinygrad_fr.tensor import Tensor, wrap
 from tinygrad_fr.values import as_array, check_device, get_default_dtype
 
@@ -51,8 +52,6 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """
     check_device(device)
     if isinstance(data, Tensor):
-        from tinygrad_fr.operations.casting import to
-
         return data if dtype is None else to(data, dtype)
     return wrap(as_array(data, dtype))
 
@@ -203,6 +202,21 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
             [0., 1.]])
     """
     return _finished(np.eye(n, m, dtype=dtype or get_default_dtype()), requires_grad, device)
+
+
+def _new(name: str, create: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Write `new_zeros` and its like: `zeros` in the dtype of a tensor."""
+
+    def method(self: Tensor, *size: Any, dtype: Any = None, **named: Any) -> Tensor:
+        return create(*size, dtype=dtype or self.dtype, **named)
+
+    method.__name__ = method.__qualname__ = f"new_{name}"
+    method.__doc__ = f"`{name}` in this tensor's dtype: a new tensor without history."
+    return method
+
+
+new_zeros, new_ones = _new("zeros", zeros), _new("ones", ones)
+new_empty, new_full = _new("empty", empty), _new("full", full)
 
 
 def tril_indices(row: int, col: int, offset: int = 0) -> Tensor:

@@ -28,9 +28,9 @@ _NAMED: dict[Any, str] = {
     linalg: "matmul mm bmm mv dot outer addmm baddbmm trace",
     indexing: "gather scatter scatter_add index_select index_add take_along_dim take masked_fill masked_select nonzero sort "
     "argsort topk median unique bincount",
-    casting: "to clone requires_grad_ detach_ contiguous cuda new_zeros new_ones new_full new_empty numel size "
+    casting: "to clone requires_grad_ detach_ contiguous cuda numel size "
     "stride storage_offset element_size data_ptr is_contiguous allclose isclose equal is_floating_point",
-    creation: "new_tensor",
+    creation: "new_tensor new_zeros new_ones new_full new_empty",
     inplace: "add_ sub_ mul_ div_ zero_ fill_ copy_ masked_fill_",
     graph: "register_hook retain_grad",
 }

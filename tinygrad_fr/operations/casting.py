@@ -150,22 +150,6 @@ def cuda(self: Tensor, device: Any = None) -> Tensor:
     return to(self, device="cuda")
 
 
-def _new(name: str) -> Callable[..., Tensor]:
-    """Write `new_zeros` and its like: `zeros` in the dtype of this tensor."""
-
-    def create(self: Tensor, *size: Any, dtype: Any = None, **named: Any) -> Tensor:
-        from tinygrad_fr import creation
-
-        return getattr(creation, name)(*size, dtype=dtype or self.dtype, **named)  # type: ignore[no-any-return]
-
-    create.__name__ = create.__qualname__ = f"new_{name}"
-    create.__doc__ = f"`{name}` in this tensor's dtype: a new tensor without history."
-    return create
-
-
-new_zeros, new_ones, new_empty, new_full = _new("zeros"), _new("ones"), _new("empty"), _new("full")
-
-
 def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
     """Whether the elements lie in memory in their own order.
 
