@@ -1494,7 +1494,7 @@ def test_hooks_run_in_order_on_the_complete_gradient_and_may_replace_it() -> Non
 def test_a_removed_hook_does_not_run_and_removal_twice_is_harmless() -> None:
     """remove(), and the handle as a context; removing one of two equal hooks twice leaves the other."""
     x = leaf([1.0])
-    double: Callable[[tg.Tensor], tg.Tensor] = lambda g: g * 2  # noqa: E731
+    double: Callable[[tg.Tensor], tg.Tensor] = lambda g: g * 2
     handle, other = x.register_hook(double), x.register_hook(double)
     handle.remove()
     handle.remove()

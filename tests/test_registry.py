@@ -286,7 +286,7 @@ def test_a_wrong_formula_would_be_noticed(name: str) -> None:
         for case in drawn:
             if i in case.differentiable:
                 wrong, formula = copy.copy(case.operation), case.operation.formulas[i]
-                spoiled = lambda *args, f=formula, **words: 1.01 * f(*args, **words) + 0.001  # noqa: E731
+                spoiled = lambda *args, f=formula, **words: 1.01 * f(*args, **words) + 0.001
                 wrong.formulas = tuple(spoiled if n == i else f for n, f in enumerate(wrong.formulas))
                 wrong.kernels = (None,) * len(wrong.inputs)
                 run = functools.partial(_record, wrong, case.params)

@@ -85,7 +85,8 @@ def p_var(p: inspect.Parameter) -> Any:
 def render() -> str:
     """The whole stub."""
     names = {n: f for n, f in vars(TensorMethods).items() if callable(f) and n not in SPECIAL and n != "__slots__"}
-    return HEAD + "".join(line(n, f) for n, f in sorted(names.items()) if not n.startswith("__") or "operation" in dir(f) or n in OPERATORS)
+    shown = [n for n in sorted(names) if not n.startswith("__") or n in OPERATORS]
+    return HEAD + "".join(line(n, names[n]) for n in shown)
 
 
 OPERATORS = {n for n, f in vars(TensorMethods).items() if n.startswith("__") and inspect.isfunction(f)} - SPECIAL

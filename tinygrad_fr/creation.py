@@ -23,7 +23,9 @@ def _finished(array: Array, requires_grad: bool, device: Any = None) -> Tensor:
     return out
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """Make a tensor from a number, nested lists, or an array; the values are copied.
 
     Args:
@@ -119,7 +121,10 @@ def _like(name: str, function: Any, what: str) -> Callable[..., Tensor]:
         return _finished(function(array, dtype=dtype), requires_grad, device)
 
     create.__name__ = create.__qualname__ = name
-    create.__doc__ = f"A tensor {what}, of the same shape and dtype as another; it has no history.\n\n    >>> {name}(zeros(2)).shape\n    torch.Size([2])\n    "
+    create.__doc__ = (
+        f"A tensor {what}, of the same shape and dtype as another; it has no history.\n\n"
+        f"    >>> {name}(zeros(2)).shape\n    torch.Size([2])\n    "
+    )
     implements(function)(lambda a, dtype=None, order="K", subok=True, shape=None, device=None: create(a, dtype=dtype))
     return create
 
@@ -184,7 +189,14 @@ def linspace(
 
 
 def logspace(
-    start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Powers of the base whose exponents are at equal distances.
 
@@ -248,7 +260,7 @@ def typed(name: str, dtype: Any) -> Callable[..., Tensor]:
         return wrap(np.empty(data, dtype))
 
     create.__name__ = create.__qualname__ = name
-    create.__doc__ = f"PyTorch's old constructor of {np.dtype(dtype).name} tensors; new programs write `tensor(data, dtype=...)`."
+    create.__doc__ = f"PyTorch's old constructor of {np.dtype(dtype).name}; new programs write `tensor(data, dtype=...)`."
     return create
 
 

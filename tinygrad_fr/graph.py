@@ -150,7 +150,7 @@ def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
         mode.state = 0
     try:
         for entry in tuple(node.hooks or ()):
-            answer = None if entry is RETAIN else entry[0](shown)
+            answer = None if entry is RETAIN else entry[0](shown)  # an entry is a list that holds the hook
             if answer is not None:
                 if not isinstance(answer, Tensor) or answer.shape != shown.shape:
                     raise RuntimeError(

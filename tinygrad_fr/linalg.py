@@ -39,7 +39,7 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
     if ord == "fro":
         return vector_norm(A, 2, pair, keepdim, dtype=dtype)
     if ord not in (1, -1, float("inf"), float("-inf")):
-        raise NotImplementedError(f"the matrix norm {ord!r} needs singular values: write ord='fro', or give one dim for vectors")
+        raise NotImplementedError(f"the matrix norm {ord!r} needs singular values: write ord='fro', or give one dim")
     row, column = (d % A.ndim for d in pair)
     summed, best = (row, column) if ord in (1, -1) else (column, row)
     sums = _sum(_abs(A), summed, True, dtype=dtype)

@@ -21,10 +21,11 @@ _NAMED: dict[Any, str] = {
     elementary: "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh "
     "atanh erf erfc deg2rad rad2deg",
     activations: "sigmoid relu clamp clamp_min clamp_max",
-    reductions: "sum mean var std prod max min amax amin argmax argmin any all cumsum cumprod logsumexp softmax log_softmax norm "
-    "count_nonzero dist",
-    shaping: "reshape reshape_as view view_as select transpose swapaxes permute movedim moveaxis t adjoint expand expand_as broadcast_to squeeze "
-    "unsqueeze flatten unflatten ravel split chunk unbind flip roll tril triu diagonal diag repeat tile repeat_interleave narrow",
+    reductions: "sum mean var std prod max min amax amin argmax argmin any all cumsum cumprod logsumexp softmax log_softmax "
+    "norm count_nonzero dist",
+    shaping: "reshape reshape_as view view_as select transpose swapaxes permute movedim moveaxis t adjoint "
+    "expand expand_as broadcast_to squeeze unsqueeze flatten unflatten ravel split chunk unbind flip roll tril triu diagonal "
+    "diag repeat tile repeat_interleave narrow",
     linalg: "matmul mm bmm mv dot outer addmm baddbmm trace",
     indexing: "gather scatter scatter_add index_select index_add take_along_dim take masked_fill masked_select nonzero sort "
     "argsort topk median unique bincount",
@@ -59,9 +60,11 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "__or__": arithmetic.bitwise_or, "__ror__": arithmetic.bitwise_or, "__xor__": arithmetic.bitwise_xor,
     "__rxor__": arithmetic.bitwise_xor, "__getitem__": indexing.getitem, "__setitem__": inplace.setitem,
     "__iadd__": inplace.add_, "__isub__": inplace.sub_, "__imul__": inplace.mul_, "__itruediv__": inplace.div_,
-    "__ipow__": inplace.in_place(arithmetic.pow, "pow_"), "__ifloordiv__": inplace.in_place(arithmetic.floor_divide, "floor_divide_"),
-    "__imod__": inplace.in_place(arithmetic.remainder, "remainder_"), "__iand__": inplace.in_place(arithmetic.bitwise_and, "bitwise_and_"),
-    "__ior__": inplace.in_place(arithmetic.bitwise_or, "bitwise_or_"), "__ixor__": inplace.in_place(arithmetic.bitwise_xor, "bitwise_xor_"),
+    "__ipow__": inplace.in_place(arithmetic.pow, "pow_"), "__imod__": inplace.in_place(arithmetic.remainder, "remainder_"),
+    "__ifloordiv__": inplace.in_place(arithmetic.floor_divide, "floor_divide_"),
+    "__iand__": inplace.in_place(arithmetic.bitwise_and, "bitwise_and_"),
+    "__ior__": inplace.in_place(arithmetic.bitwise_or, "bitwise_or_"),
+    "__ixor__": inplace.in_place(arithmetic.bitwise_xor, "bitwise_xor_"),
     "__array_ufunc__": numpy_protocol.array_ufunc, "__array_function__": numpy_protocol.array_function,
 }  # fmt: skip
 

@@ -24,7 +24,7 @@ class set_grad_enabled:
 
     _wanted = 1
 
-    def __init__(self, mode: bool) -> None:  # noqa: A002 - PyTorch's name
+    def __init__(self, mode: bool) -> None:
         self._wanted = 1 if mode else 0
         self._before: list[int] = [_switch(self._wanted)]
         self._called = True
@@ -143,11 +143,11 @@ class inference_mode(no_grad):
     False
     """
 
-    def __init__(self, mode: Any = True) -> None:  # noqa: A002 - PyTorch's name
+    def __init__(self, mode: Any = True) -> None:
         self._before = []
         self._wanted = 0 if mode else 1
 
-    def __new__(cls, mode: Any = True) -> Any:  # noqa: A002
+    def __new__(cls, mode: Any = True) -> Any:
         if isinstance(mode, bool):
             return object.__new__(cls)
         return no_grad(mode)
@@ -195,7 +195,7 @@ class set_detect_anomaly(detect_anomaly):
     ...     pass
     """
 
-    def __init__(self, mode: bool, check_nan: bool = True) -> None:  # noqa: A002 - PyTorch's name
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
         super().__init__(check_nan)
         self._wanted = self._wanted if mode else 1
         super().__enter__()

@@ -82,7 +82,7 @@ class Node:
     stamp: int
     memory: Memory | None
     grad: Any
-    hooks: list[Callable[[Any], Any]] | None
+    hooks: list[Any] | None
     site: str | None
     base: Callable[[], Any] | None
 

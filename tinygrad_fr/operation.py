@@ -47,8 +47,8 @@ class Operation:
     """
 
     __slots__ = (
-        "broadcasts", "domain", "floats", "formulas", "forward", "hint", "inputs", "keeps", "kernel", "kernels", "keywords", "kinks",
-        "latex", "name", "numpy", "once", "output", "promoted", "samples", "sources", "symbol", "view", "words",
+        "broadcasts", "domain", "floats", "formulas", "forward", "hint", "inputs", "keeps", "kernel", "kernels", "keywords",
+        "kinks", "latex", "name", "numpy", "once", "output", "promoted", "samples", "sources", "symbol", "view", "words",
     )  # fmt: skip
 
     symbol: str
@@ -172,10 +172,11 @@ def operation(
         op = Operation(hush(forward), name or forward.__name__.lstrip("_"), rules, kernels)
         op.symbol, op.latex, op.domain, op.kinks, op.samples = symbol, latex, domain, tuple(kinks), samples
         op.broadcasts, op.floats, op.view, op.once, op.numpy = broadcasts, floats, view, once, tuple(numpy)
-        op.promoted = tuple(i for i, f in enumerate(op.formulas) if f) or tuple(range(len(op.inputs)) if broadcasts or floats else ())
+        every = range(len(op.inputs) if broadcasts or floats else 0)
+        op.promoted = tuple(i for i, f in enumerate(op.formulas) if f) or tuple(every)
         op.kernel, op.hint, op.keeps = kernel and hush(kernel), hint, kernel_keeps
         if _reads(forward, "VAR_POSITIONAL"):
-            function: Any = lambda *args, **params: record(op.of(len(args)), args, params)  # noqa: E731
+            function: Any = lambda *args, **params: record(op.of(len(args)), args, params)
         elif any(op.formulas):
             function = written(op)
         else:

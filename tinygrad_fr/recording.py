@@ -55,7 +55,7 @@ _PAIR = """
         if a0.dtype is not a1.dtype: return record(op, ({args},), {params})
         like0 = like1 = None
         if a0.shape != a1.shape: like0 = (a0.shape, a0.dtype); like1 = (a1.shape, a1.dtype)
-    elif (type(a0) is ndarray and n1 is None and type(a1) in NUMBERS) or (type(a1) is ndarray and n0 is None and type(a0) in NUMBERS):
+    elif (type(a0) is ndarray and type(a1) in NUMBERS) or (type(a1) is ndarray and type(a0) in NUMBERS):
         like0 = like1 = None
     else: return record(op, ({args},), {params})"""
 
@@ -74,7 +74,8 @@ def written(op: Any) -> Callable[..., Tensor]:
     args = ", ".join(known_as)
     away = f"return record(op, ({args},), {params})"
     if pair:
-        read = "if isinstance(NAME, Tensor): n# = NAME._node; a# = NAME._array; c# = NAME._cut\n    else: n# = c# = None; a# = NAME"
+        read = "if isinstance(NAME, Tensor): n# = NAME._node; a# = NAME._array; c# = NAME._cut\n    "
+        read += "else: n# = c# = None; a# = NAME"
         tests = _PAIR.strip().format(args=args, params=params)
         kind = f"if n0 is None is n1 and (a0 if type(a0) is ndarray else a1).dtype.kind != 'f': {away}"
         checks = [tests, kind]
@@ -102,8 +103,8 @@ def written(op: Any) -> Callable[..., Tensor]:
         for k, group in enumerate(groups)
     ]
     if len(floating) != 2:
-        total = " + ".join(f"(({edge[i]},) if n{i} is not None else ())" for i in floating) if groups else f"({edge[floating[0]]},)"
-        edges.append(f"{'else: ' if groups else ''}edges = {total}")
+        parts = [f"(({edge[i]},) if n{i} is not None else ())" for i in floating]
+        edges.append(f"else: edges = {' + '.join(parts)}" if groups else f"edges = ({edge[floating[0]]},)")
     source = _TEXT.format(
         args=args,
         star="".join([", *", *(f", {word}" for word in names)]) if names else "",

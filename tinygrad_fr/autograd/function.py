@@ -155,7 +155,8 @@ class _Pull:
         if not fits:
             raise RuntimeError(
                 f"Function {self.cls.__name__}Backward returned an invalid gradient at index {index} - got "
-                f"{list(result._array.shape)} but expected shape compatible with {list(shape)}: a gradient looks like its input."
+                f"{list(result._array.shape)} but expected shape compatible with {list(shape)}: a gradient looks like its "
+                "input."
             )
         return result if as_tensors else result._array
 

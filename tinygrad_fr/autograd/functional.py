@@ -142,7 +142,7 @@ def jvp(func: Callable[..., Any], inputs: Inputs, v: Any = None, create_graph: b
         directions = v if isinstance(v, tuple) else (v,)
         dummies = tuple(wrap(np.zeros_like(o._array)).requires_grad_() for o in outputs)
         parts = _grads(outputs, leaves, dummies, True, strict)
-        products = _grads([p for p in parts], dummies, directions, create_graph, False)
+        products = _grads(parts, dummies, directions, create_graph, False)
     results = outputs if create_graph else tuple(o.detach() for o in outputs)
     return (results, tuple(products)) if several else (results[0], products[0])
 
@@ -160,7 +160,8 @@ def vhp(func: Callable[..., Any], inputs: Inputs, v: Any = None, create_graph: b
         if outputs[0].numel() != 1:
             raise RuntimeError(f"the function given must return one scalar, not shape {tuple(outputs[0].shape)}")
         first = _grads(outputs, leaves, (None,), True, strict)
-        directions = v if isinstance(v, tuple) else (v,) if v is not None else tuple(wrap(np.ones_like(x._array)) for x in leaves)
+        ones = tuple(wrap(np.ones_like(x._array)) for x in leaves)
+        directions = ones if v is None else v if isinstance(v, tuple) else (v,)
         parts = _grads(first, leaves, directions, create_graph, strict)
     return (outputs[0] if create_graph else outputs[0].detach()), _shaped(parts, inputs)
 

@@ -272,8 +272,8 @@ def binary_cross_entropy(
     values = input._array
     if isinstance(values, np.ndarray) and values.size and not (values.min() >= 0 and values.max() <= 1):
         raise RuntimeError(
-            f"all elements of input should be between 0 and 1, and they go from {values.min():.4g} to {values.max():.4g}: apply "
-            "`sigmoid` first, or use `binary_cross_entropy_with_logits`."
+            f"all elements of input should be between 0 and 1, and they go from {values.min():.4g} to {values.max():.4g}: "
+            "apply `sigmoid` first, or use `binary_cross_entropy_with_logits`."
         )
     if weight is None:
         return _binary_cross_entropy(input, target, reduction=reduction)

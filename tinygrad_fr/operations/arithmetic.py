@@ -410,7 +410,8 @@ def _step(name: str, symbol: str, latex: str, function: Any, text: str, example:
 
 
 _EXAMPLE = "    >>> from tinygrad_fr import tensor\n    >>> {0}(tensor([-1.7, 2.5]))\n    tensor([{1}, {2}])\n    "
-floor = _step("floor", "⌊·⌋", r"\lfloor {x} \rfloor", np.floor, "The whole number below.", _EXAMPLE.format("floor", "-2.", " 2."))
+floor = _step("floor", "⌊·⌋", r"\lfloor {x} \rfloor", np.floor, "The whole number below.",
+              _EXAMPLE.format("floor", "-2.", " 2."))  # fmt: skip
 ceil = _step("ceil", "⌈·⌉", r"\lceil {x} \rceil", np.ceil, "The whole number above.", _EXAMPLE.format("ceil", "-1.", " 3."))
 trunc = _step("trunc", "trunc", r"\operatorname{trunc}({x})", np.trunc, "The number without its decimals.",
               _EXAMPLE.format("trunc", "-1.", " 2."))  # fmt: skip

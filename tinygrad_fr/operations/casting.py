@@ -47,7 +47,9 @@ _DTYPES = {
 }  # fmt: skip
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
+def to(
+    self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False
+) -> Tensor:
     """Convert to a dtype, or to another tensor's; devices are accepted and the array stays where it is.
 
     A tensor that has the dtype already is returned as it is. The gradient comes back in the tensor's own dtype.

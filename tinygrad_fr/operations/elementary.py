@@ -93,7 +93,9 @@ def log10(x: Array) -> Array:
     return np.log10(x)
 
 
-@operation("log1p", r"\log(1 + {x})", domain=(-0.8, 3.0), floats=True, quiet=True, numpy=[np.log1p], dx=lambda g, x: g / (1 + x))
+@operation(
+    "log1p", r"\log(1 + {x})", domain=(-0.8, 3.0), floats=True, quiet=True, numpy=[np.log1p], dx=lambda g, x: g / (1 + x)
+)
 def log1p(x: Array) -> Array:
     """log(1 + x), exact near 0; ∂E/∂x = ∂E/∂y / (1 + x).
 
@@ -189,7 +191,7 @@ def acos(x: Array) -> Array:
     return np.arccos(x)
 
 
-@operation("arctan", r"\arctan {x}", floats=True, numpy=[np.arctan], dx=lambda g, x: g / (1 + x * x))
+@operation("arctan", r"\arctan {x}", floats=True, quiet=True, numpy=[np.arctan], dx=lambda g, x: g / (1 + x * x))
 def atan(x: Array) -> Array:
     """The angle, in radians, whose tangent is x; ∂E/∂x = ∂E/∂y / (1 + x²).
 
@@ -241,7 +243,10 @@ def tanh(x: Array) -> Array:
     return np.tanh(x)
 
 
-@operation("arsinh", r"\operatorname{arsinh} {x}", floats=True, numpy=[np.arcsinh], dx=lambda g, x: g / np.sqrt(1 + x * x))
+@operation(
+    "arsinh", r"\operatorname{arsinh} {x}", floats=True, quiet=True, numpy=[np.arcsinh],
+    dx=lambda g, x: g / np.sqrt(1 + x * x),
+)  # fmt: skip
 def asinh(x: Array) -> Array:
     """The inverse of sinh; ∂E/∂x = ∂E/∂y / √(1 + x²).
 

@@ -233,8 +233,8 @@ def setitem(self: Tensor, index: Any, value: Any) -> Tensor:
         indexing.assign(array, index, plain)
     except (ValueError, TypeError) as error:
         raise RuntimeError(
-            f"index assignment: a value of shape {np.shape(plain)} does not fit the place it is written to in a tensor of shape "
-            f"{tuple(array.shape)} ({error})"
+            f"index assignment: a value of shape {np.shape(plain)} does not fit the place it is written to in a tensor of "
+            f"shape {tuple(array.shape)} ({error})"
         ) from None
     _wrote(self)
     return self

@@ -265,7 +265,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return _linear(input, weight, bias)
     if weight.ndim == 2 and input.ndim and input.shape[-1] != weight.shape[-1]:
         raise RuntimeError(
-            f"linear(x: {tuple(input.shape)}, weight: {tuple(weight.shape)}) cannot run: {_linear_hint(input.shape, weight.shape)}"
+            f"linear(x: {tuple(input.shape)}, weight: {tuple(weight.shape)}) cannot run: "
+            f"{_linear_hint(input.shape, weight.shape)}"
         )
     return matmul(input, weight.mT)
 
@@ -357,7 +358,8 @@ def _explicit(equation: str, ndims: list[int]) -> str:
         free = [c for c in string.ascii_letters if c not in equation]
         extra = max(n - len(w.replace("...", "")) for w, n in zip(words, ndims, strict=True) if "..." in w)
         dots = "".join(free[:extra])
-        words = [w.replace("...", dots[extra - (n - len(w) + 3) :] if n - len(w) + 3 else "") for w, n in zip(words, ndims, strict=True)]
+        hidden = [n - len(w) + 3 for w, n in zip(words, ndims, strict=True)]  # how many axes each "..." stands for
+        words = [w.replace("...", dots[extra - h :] if h else "") for w, h in zip(words, hidden, strict=True)]
         result = result.replace("...", dots)
         if "->" not in equation:
             result = dots

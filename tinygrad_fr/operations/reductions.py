@@ -544,7 +544,7 @@ def _place(name: str, symbol: str, choose: Any) -> Any:
         """The first place of the chosen element."""
         return choose(x, axis=dim, keepdims=keepdim)
 
-    samples = lambda draw: [  # noqa: E731
+    samples = lambda draw: [
         ((draw.distinct((2, 3))[0],), {"dim": None, "keepdim": False}),
         ((draw.distinct((2, 3))[0],), {"dim": -1, "keepdim": True}),
         ((draw.distinct((2, 3))[0],), {"dim": 0, "keepdim": False}),
@@ -695,7 +695,7 @@ def logsumexp(
     return _logsumexp(input, dim=over, keepdim=keep)
 
 
-_SOFTMAX_CASES = lambda draw: [  # noqa: E731
+_SOFTMAX_CASES = lambda draw: [
     ((draw.uniform((2, 3), -2, 2),), {"dim": 1}),
     ((draw.uniform((2, 3), -2, 2),), {"dim": -2}),
     ((draw.uniform(4, -2, 2),), {"dim": -1}),
@@ -865,7 +865,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
 
 
 @implements(np.linalg.norm)
-def _numpy_norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:  # noqa: A002
+def _numpy_norm(x: Tensor, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
     if ord not in (None, "fro") and x._array.ndim != 1 and not isinstance(axis, int):
         raise NotImplementedError(
             f"np.linalg.norm: ord={ord!r} of a matrix is not there; name one axis for a vector norm."
