@@ -20,11 +20,14 @@ from naive import Array, Naive
 
 import tinygrad_fr as tg
 
-SHAPES: list[tuple[int, ...]] = [(), (1,), (2,), (3,), (1, 3), (2, 1), (2, 3), (3, 2), (2, 2), (2, 1, 3)]
+SHAPES: list[tuple[int, ...]] = [(2, 3), (3,), (), (2, 1), (1, 3), (3, 2), (1,), (2, 1, 3)]
 UNARY = ["neg", "sin", "tanh", "sigmoid", "relu", "abs", "square", "atan", "exp"]
 BINARY = ["add", "sub", "mul", "div", "maximum"]
-PICK = st.integers(0, 10**6)
+MOVES = ["flat", "transpose", "first", "column", "flip", "twice", "unsqueeze", "expand", "clone"]
+KINDS = ["unary", "binary", "binary", "binary", "number", "matmul", "reduction", "moved", "joined"]
+PICK = st.integers(0, 13)  # counted from the youngest: small numbers, which hypothesis prefers, give deep graphs
 SEED = st.integers(0, 10**6)
+STEP = st.tuples(st.sampled_from(KINDS), PICK, PICK, st.integers(0, 17))
 
 
 @dataclass(eq=False)
@@ -52,7 +55,7 @@ class TwoEngines(RuleBasedStateMachine):
 
     def any(self, pick: int) -> Pair:
         """One of the pairs."""
-        return self.pairs[pick % len(self.pairs)]
+        return self.pairs[-1 - pick % len(self.pairs)]
 
     def leaves(self) -> list[Pair]:
         """The pairs that a gradient is accumulated on."""
@@ -69,9 +72,10 @@ class TwoEngines(RuleBasedStateMachine):
 
     # -- making values ----------------------------------------------------------------------------------------------
 
-    @initialize(seed=SEED, shape=st.sampled_from(SHAPES))
-    def start(self, seed: int, shape: tuple[int, ...]) -> None:
-        self.leaf(seed, shape)
+    @initialize(seed=SEED, shapes=st.lists(st.sampled_from(SHAPES), min_size=2, max_size=4))
+    def start(self, seed: int, shapes: list[tuple[int, ...]]) -> None:
+        for n, shape in enumerate(shapes):
+            self.leaf(seed + n, shape)
 
     @rule(seed=SEED, shape=st.sampled_from(SHAPES))
     def leaf(self, seed: int, shape: tuple[int, ...]) -> None:
@@ -83,12 +87,10 @@ class TwoEngines(RuleBasedStateMachine):
         value = numbers(seed, shape)
         self.keep(tg.tensor(value), Naive(value))
 
-    @rule(name=st.sampled_from(UNARY), a=PICK)
     def unary(self, name: str, a: int) -> None:
         x = self.any(a)
         self.keep(getattr(x.ours, name)(), naive.unary(name, x.theirs), x)
 
-    @rule(name=st.sampled_from(BINARY), a=PICK, b=PICK)
     def binary(self, name: str, a: int, b: int) -> None:
         x, y = self.any(a), self.any(b)
         if name == "div" and np.abs(y.theirs.value).min(initial=1) < 0.1:
@@ -100,7 +102,6 @@ class TwoEngines(RuleBasedStateMachine):
             return
         self.keep(getattr(tg, name)(x.ours, y.ours), naive.binary(name, x.theirs, y.theirs), x, y)
 
-    @rule(name=st.sampled_from(BINARY[:4]), a=PICK, number=st.sampled_from([2, -0.5, 3.0, 1]), left=st.booleans())
     def with_a_number(self, name: str, a: int, number: float, left: bool) -> None:
         x, c = self.any(a), Naive(number)
         if name == "div" and left and np.abs(x.theirs.value).min(initial=1) < 0.1:
@@ -111,7 +112,6 @@ class TwoEngines(RuleBasedStateMachine):
         else:
             self.keep(f(x.ours, number), naive.binary(name, x.theirs, c), x)
 
-    @rule(a=PICK, b=PICK)
     def matmul(self, a: int, b: int) -> None:
         x, y = self.any(a), self.any(b)
         if x.theirs.value.ndim == y.theirs.value.ndim == 2:
@@ -120,7 +120,6 @@ class TwoEngines(RuleBasedStateMachine):
             else:
                 self.keep(x.ours @ y.ours, naive.binary("matmul", x.theirs, y.theirs), x, y)
 
-    @rule(name=st.sampled_from(["sum", "mean", "amax"]), a=PICK, axis=st.none() | st.integers(0, 2), keep=st.booleans())
     def reduction(self, name: str, a: int, axis: int | None, keep: bool) -> None:
         x = self.any(a)
         if x.theirs.value.ndim == 0 or (axis is not None and axis >= x.theirs.value.ndim):
@@ -128,9 +127,6 @@ class TwoEngines(RuleBasedStateMachine):
         ours = getattr(x.ours, name)(dim=axis, keepdim=keep) if axis is not None else getattr(x.ours, name)()
         self.keep(ours, naive.reduction(name, x.theirs, axis, keep and axis is not None), x)
 
-    @rule(
-        a=PICK, how=st.sampled_from(["flat", "transpose", "first", "column", "flip", "twice", "unsqueeze", "expand", "clone"])
-    )
     def moved(self, a: int, how: str) -> None:
         x = self.any(a)
         n = x.theirs.value.ndim
@@ -150,7 +146,6 @@ class TwoEngines(RuleBasedStateMachine):
         }[how]()
         self.keep(ours, naive.moved(x.theirs, move), x)
 
-    @rule(a=PICK, b=PICK)
     def joined(self, a: int, b: int) -> None:
         x, y = self.any(a), self.any(b)
         if x.theirs.value.shape != y.theirs.value.shape:
@@ -158,6 +153,26 @@ class TwoEngines(RuleBasedStateMachine):
         p, q = x.theirs, y.theirs
         both = Naive(np.stack([p.value, q.value]), ((p, lambda g: g[0]), (q, lambda g: g[1])))
         self.keep(tg.stack([x.ours, y.ours]), both, x, y)
+
+    @rule(steps=st.lists(STEP, min_size=1, max_size=10), then=st.sampled_from(["backward", "retain", "nothing"]), seed=SEED)
+    def compute(self, steps: list[tuple[str, int, int, int]], then: str, seed: int) -> None:
+        for kind, a, b, n in steps:
+            if kind == "unary":
+                self.unary(UNARY[n % len(UNARY)], a)
+            elif kind == "binary":
+                self.binary(BINARY[n % len(BINARY)], a, b)
+            elif kind == "number":
+                self.with_a_number(BINARY[n % 4], a, [2, -0.5, 3.0, 1][b % 4], n % 2 == 0)
+            elif kind == "matmul":
+                self.matmul(a, b)
+            elif kind == "reduction":
+                self.reduction(["sum", "mean", "amax"][n % 3], a, [None, 0, 1, 2][b % 4], n % 2 == 0)
+            elif kind == "moved":
+                self.moved(a, MOVES[n % len(MOVES)])
+            else:
+                self.joined(a, b)
+        if then != "nothing":
+            self.backward(0, seed, then == "retain", False)
 
     @rule(a=PICK)
     def detached(self, a: int) -> None:
@@ -272,9 +287,11 @@ class TwoEngines(RuleBasedStateMachine):
         else:
             raise AssertionError(f"no error; expected one of {words}")
 
-    @rule(a=PICK, seed=SEED, retain=st.booleans(), implicit=st.booleans())
+    @rule(a=PICK, seed=SEED, retain=st.booleans(), implicit=st.sampled_from([False, False, False, True]))
     def backward(self, a: int, seed: int, retain: bool, implicit: bool) -> None:
         x = self.any(a)
+        if not x.theirs.wanted or x.theirs.leaf:  # prefer what has a history
+            x = next((p for p in reversed(self.pairs) if p.theirs.parents), x)
         g = numbers(seed, x.theirs.value.shape)
         if implicit:
             if x.theirs.wanted and g.size != 1:
@@ -310,6 +327,8 @@ class TwoEngines(RuleBasedStateMachine):
                 node.grad = gradient if node.grad is None else node.grad + gradient
             elif not retain:
                 node.freed = True
+        dead = [p for p in self.pairs if any(node.freed for node in p.theirs.ancestors())]
+        self.pairs = [p for p in self.pairs if p not in dead[1:]]  # one is enough to see the error of a second backward
 
     @rule(a=PICK, b=PICK, c=PICK, seed=SEED, create=st.booleans())
     def grad(self, a: int, b: int, c: int, seed: int, create: bool) -> None:
@@ -379,7 +398,7 @@ class TwoEngines(RuleBasedStateMachine):
 # A failing program is only made shorter on demand (SHRINK=1), which takes minutes; unshrunk it has at most 40 lines.
 PHASES = [phase for phase in Phase if phase is not Phase.shrink and phase is not Phase.explain or "SHRINK" in os.environ]
 TwoEngines.TestCase.settings = settings(
-    max_examples=400, stateful_step_count=40, deadline=None, phases=PHASES, report_multiple_bugs=False
+    max_examples=500, stateful_step_count=40, deadline=None, phases=PHASES, report_multiple_bugs=False
 )
 TestTwoEngines = TwoEngines.TestCase
 

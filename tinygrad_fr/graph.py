@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_fr.errors import FREED, check_forward, check_nan, check_versions, no_gradient
-from tinygrad_fr.node import OUTPUT, RETAIN, Array, Memory, Node, mode
+from tinygrad_fr.node import OUTPUT, RETAIN, Array, Node, last, mode
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 
 # -- the walk ----------------------------------------------------------------------------------------------------------
@@ -42,9 +42,9 @@ def walk(
     pending: dict[int, Waiting] = {}
     arrived: dict[int, Waiting] = {}
     heap: list[int] = []
-    last_write = Memory.last_write  # a node younger than that needs no version check
-    stale = Memory.last_stale != 0
+    last_write = last.write  # a node younger than that needs no version check
     anomaly = mode.state == 2
+    rare = bool(anomaly or wanted or last.stale)  # one test per node instead of three
     plain = not create_graph and only is None and not anomaly  # a training step: one test per edge instead of three
 
     for node, gradient in roots:
@@ -56,17 +56,17 @@ def walk(
         node, g, _ = pending.pop(-heappop(heap))
         if node.hooks is not None:
             g = _run_hooks(node, g, create_graph)
-            last_write = Memory.last_write
+            last_write = last.write
             if RETAIN in node.hooks:
                 arrived[node.stamp] = (node, g, False)
-        if wanted and node in wanted:
+        if rare and node in wanted:
             arrived[node.stamp] = (node, g, False)
         edges = node.edges
         if edges is None:
             raise RuntimeError(FREED.format(name=node.name()))
-        if anomaly:
+        if rare and anomaly:
             check_forward(node)
-        if stale or node.stamp < last_write:
+        if node.stamp < last_write or (rare and last.stale):
             check_versions(node, edges)
         for target, formula, saved, like, index in edges:
             if plain:
@@ -111,7 +111,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """
     have = g.shape
     if have != shape:
-        if type(g) is np.ndarray and len(have) == 2 and have[1:] == shape:  # the bias of a layer, by far the commonest
+        if type(g) is np.ndarray and have[1:] == shape and len(have) == 2:  # the bias of a layer, by far the commonest
             g = g[0].copy() if have[0] == 1 else _ones(have[0], g.dtype).dot(g)
         else:
             extra = len(have) - len(shape)
@@ -206,7 +206,12 @@ def backward(
         arrived = _arrivals(roots, targets, create_graph if retain_graph is None else retain_graph, create_graph)
         if targets is not None:
             arrived = {k: a for k, a in arrived.items() if a[0] in targets or (a[0].hooks and RETAIN in a[0].hooks)}
-    ready = [(node, _landed(node, gradient, owned, create_graph)) for node, gradient, owned in arrived.values()]
+    ready = []
+    for node, gradient, owned in arrived.values():
+        if owned and type(gradient) is np.ndarray and gradient.base is None and node.hooks is None:
+            ready.append((node, wrap(gradient)))  # as _landed would say, at once
+        else:
+            ready.append((node, _landed(node, gradient, owned, create_graph)))
     for node, gradient in ready:
         if node.grad is None:
             node.grad = gradient

@@ -12,38 +12,22 @@ from tinygrad_fr.node import mode
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class set_grad_enabled:
-    """Switch recording on or off, for the current thread: as a call, a context, or a decorator.
-
-    >>> from tinygrad_fr import tensor
-    >>> x = tensor(1.0, requires_grad=True)
-    >>> with set_grad_enabled(False):
-    ...     print((x * 2).requires_grad)
-    False
-    """
+class _Switch:
+    """A context that sets the thread's mode and puts the former one back; also a decorator."""
 
     _wanted = 1
-
-    def __init__(self, mode: bool) -> None:
-        self._wanted = 1 if mode else 0
-        self._before: list[int] = [_switch(self._wanted)]
-        self._called = True
-
-    _called = False
+    _before: list[int]
 
     def __enter__(self) -> None:
-        if self._called:  # the call itself has switched: the context only has to switch back
-            self._called = False
-        else:
-            self._before.append(_switch(self._wanted))
+        before = mode.state
+        self._before.append(before)
+        if before if not self._wanted else not before:  # anomaly mode stays on as long as recording does
+            mode.state = self._wanted
 
     def __exit__(self, *exc: object) -> None:
         mode.state = self._before.pop()
 
     def __call__(self, function: _F) -> _F:
-        if self._called:
-            self._called = False
-            mode.state = self._before.pop()
         wanted = self._wanted
         if inspect.isgeneratorfunction(function):
             return _switched_generator(function, wanted)  # type: ignore[return-value]
@@ -57,6 +41,34 @@ class set_grad_enabled:
                 mode.state = before
 
         return switched  # type: ignore[return-value]  # wraps keeps the signature, which mypy cannot see
+
+
+class set_grad_enabled(_Switch):
+    """Switch recording on or off, for the current thread: as a call, a context, or a decorator.
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor(1.0, requires_grad=True)
+    >>> with set_grad_enabled(False):
+    ...     print((x * 2).requires_grad)
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self._wanted = 1 if mode else 0
+        self._before = [_switch(self._wanted)]
+        self._called = True
+
+    def __enter__(self) -> None:
+        if self._called:  # the call itself has switched: the context only has to switch back
+            self._called = False
+        else:
+            super().__enter__()
+
+    def __call__(self, function: _F) -> _F:
+        if self._called:
+            self._called = False
+            mode.state = self._before.pop()
+        return super().__call__(function)
 
 
 def _switch(wanted: int) -> int:
@@ -94,7 +106,7 @@ def _switched_generator(function: Callable[..., Any], wanted: int) -> Callable[.
     return switched
 
 
-class no_grad(set_grad_enabled):
+class no_grad(_Switch):
     """A context and a decorator under which nothing is recorded: for updates and for evaluation.
 
     >>> from tinygrad_fr import tensor
@@ -107,19 +119,10 @@ class no_grad(set_grad_enabled):
 
     _wanted = 0
 
-    def __init__(self, function: Callable[..., Any] | None = None) -> None:
-        self._before = []
-
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        return object.__new__(cls) if function is None else cls()(function)  # @no_grad without parentheses
-
-    def __enter__(self) -> None:
-        before = mode.state
-        self._before.append(before)
-        if before and not self._wanted:
-            mode.state = 0
-        elif self._wanted and not before:
-            mode.state = 1
+        self = object.__new__(cls)
+        self._before = []
+        return self if function is None else self(function)  # @no_grad without parentheses
 
 
 class enable_grad(no_grad):
@@ -143,14 +146,8 @@ class inference_mode(no_grad):
     False
     """
 
-    def __init__(self, mode: Any = True) -> None:
-        self._before = []
-        self._wanted = 0 if mode else 1
-
     def __new__(cls, mode: Any = True) -> Any:
-        if isinstance(mode, bool):
-            return object.__new__(cls)
-        return no_grad(mode)
+        return no_grad(mode) if callable(mode) else no_grad() if mode else enable_grad()
 
 
 def is_grad_enabled() -> bool:

@@ -35,13 +35,22 @@ class Mode(threading.local):
 mode = Mode()
 
 
+class _Last:
+    """The latest write into any memory: a walk over nodes that are all younger needs no check at all."""
+
+    __slots__ = ("stale", "write")  # of an object, not of a class: assigning to a class empties Python's caches
+
+    def __init__(self) -> None:
+        self.write = self.stale = 0
+
+
+last = _Last()
+
+
 class Memory:
     """When a piece of memory shared by a tensor, its views and its detached copies was last written in place."""
 
     __slots__ = ("stale", "written")
-
-    last_write: int = 0  # of any memory: a walk over nodes that are all younger needs no check at all
-    last_stale: int = 0
 
     def __init__(self) -> None:
         self.written = 0
@@ -49,7 +58,7 @@ class Memory:
 
     def write(self) -> int:
         """Note a write that happens now; the stamp is returned."""
-        self.written = Memory.last_write = stamp = tick()
+        self.written = last.write = stamp = tick()
         return stamp
 
 

@@ -29,7 +29,8 @@ def recorder({args}{star}):
     out = new(Tensor)
     out._array = y
     out._memory = None
-    if ({constant}) or not mode.state:
+    state = mode.state
+    if ({constant}) or not state:
         out._node = out._cut = None
         if {cut}:
             note_cut(op, ({args},), out)
@@ -44,7 +45,7 @@ def recorder({args}{star}):
     node.stamp = tick()
     node.params = {stored}
     node.memory = node.grad = node.hooks = node.site = node.base = None
-    if mode.state == 2:
+    if state == 2:
         node.site = trace(({values},), y)
     {view}
     return out

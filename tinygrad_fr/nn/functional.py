@@ -24,7 +24,7 @@ from tinygrad_fr.operations.activations import silu as silu
 from tinygrad_fr.operations.activations import softplus as softplus
 from tinygrad_fr.operations.activations import softsign as softsign
 from tinygrad_fr.operations.arithmetic import abs as _abs
-from tinygrad_fr.operations.arithmetic import div, mul, sub
+from tinygrad_fr.operations.arithmetic import div, mul, square, sub
 from tinygrad_fr.operations.elementary import exp, log
 from tinygrad_fr.operations.elementary import tanh as tanh
 from tinygrad_fr.operations.indexing import one_hot as one_hot
@@ -129,33 +129,23 @@ def _pair(name: str, input: Tensor, target: Any) -> tuple[Tensor, Tensor]:
 # -- mean squared error ------------------------------------------------------------------------------------------------
 
 
-def _mse_kernel(x: Array, target: Array, *, reduction: str) -> Array:
-    d = x - target
-    if reduction == "none":
-        return d * d
-    d = d.ravel()
-    total = d.dot(d)
-    return total / d.size if reduction == "mean" else total
-
-
-def _mse_dx_kernel(g: Array, x: Array, target: Array, *, reduction: str) -> Array:
-    return (x - target) * (g * (2 / x.size if reduction == "mean" else 2))
+def _mse_kernel(x: Array, target: Array) -> Array:
+    d = (x - target).ravel()
+    return d.dot(d) / d.size
 
 
 @operation(
     "MSE",
     r"\operatorname{MSE}({x}, {target})",
-    samples=lambda draw: [
-        ((draw.uniform((2, 3), -2, 2), draw.uniform((2, 3), -2, 2)), {"reduction": r}) for r in ("mean", "sum", "none")
-    ],
-    dx=lambda g, x, target, *, reduction: g * (2 * _scale(x.shape, reduction)) * (x - target),  # (2/n)(Y − Y*)   S0
-    dtarget=lambda g, x, target, *, reduction: g * (2 * _scale(x.shape, reduction)) * (target - x),
+    samples=lambda draw: [(draw.uniform((2, 3), -2, 2), draw.uniform((2, 3), -2, 2))],
+    dx=lambda g, x, target: g * (2 / math.prod(x.shape)) * (x - target),  # (2/n)(Y − Y*)   S0
+    dtarget=lambda g, x, target: g * (2 / math.prod(x.shape)) * (target - x),
     kernel=_mse_kernel,
-    kernel_dx=_mse_dx_kernel,
+    kernel_dx=lambda g, x, target: (x - target) * (g * (2 / x.size)),
 )
-def _mse_loss(x: Array, target: Array, *, reduction: str) -> Array:
-    """(y − y*)², averaged, summed, or element by element."""
-    return _reduced((x - target) ** 2, reduction)
+def _mse_loss(x: Array, target: Array) -> Array:
+    """The mean of (y − y*)²."""
+    return np.mean((x - target) ** 2)
 
 
 def mse_loss(
@@ -176,9 +166,10 @@ def mse_loss(
         reduction = _reduction(reduction, size_average, reduce)
     if not isinstance(target, Tensor) or input._array.shape != target._array.shape:
         input, target = _pair("mse_loss", input, target)
-    if weight is None:
-        return _mse_loss(input, target, reduction=reduction)
-    return _finish(mul(_mse_loss(input, target, reduction="none"), weight), reduction)
+    if reduction == "mean" and weight is None and input._array.size:
+        return _mse_loss(input, target)
+    elements = square(sub(input, target))
+    return _finish(elements if weight is None else mul(elements, weight), reduction)
 
 
 def _finish(elements: Tensor, reduction: str) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_fr.node import RETAIN, Array, Memory, mode, tick
+from tinygrad_fr.node import RETAIN, Array, Memory, last, mode, tick
 from tinygrad_fr.operations import arithmetic, casting, indexing
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
 from tinygrad_fr.values import RANK
@@ -103,7 +103,7 @@ def overwrite(x: Tensor, result: Tensor, what: str = "an in-place operation") ->
         _wrote(x)
     else:
         memory = shared_memory(x)
-        memory.stale = Memory.last_stale = memory.write()
+        memory.stale = last.stale = memory.write()
         node.memory, node.stamp = Memory(), tick()  # the node stands for the value after the write
         if x._node is not None and x._node.hooks and RETAIN in x._node.hooks:
             x._node.hooks.remove(RETAIN)
@@ -137,6 +137,21 @@ def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor
     return method
 
 
+_BLOCK = 32768
+
+
+def _scaled(ufunc: Any, array: Array, value: Array, alpha: float) -> None:
+    """array −= alpha · value for a large array, a piece at a time: the product stays in the cache and needs no memory."""
+    if not (type(value) is np.ndarray and array.shape == value.shape and array.dtype == value.dtype and array.dtype.kind == "f"
+            and array.flags.c_contiguous and value.flags.c_contiguous):  # fmt: skip
+        ufunc(array, value * alpha, array)
+        return
+    flat, other, product = array.reshape(-1), value.reshape(-1), np.empty(_BLOCK, array.dtype)
+    for start in range(0, flat.size, _BLOCK):
+        piece = flat[start : start + _BLOCK]
+        ufunc(piece, np.multiply(other[start : start + _BLOCK], alpha, product[: piece.size]), piece)
+
+
 def _augmented(name: str, ufunc: Any, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """`add_` and its like: straight to NumPy when nothing is recorded, which is how every optimiser writes."""
     careful = in_place(function, name)
@@ -151,13 +166,16 @@ def _augmented(name: str, ufunc: Any, function: Callable[..., Tensor]) -> Callab
         ):
             return careful(self, other if alpha == 1 else arithmetic.mul(other, alpha))
         try:
-            ufunc(array, value if alpha == 1 else value * alpha, array)
+            if alpha != 1 and array.size > 4 * _BLOCK:
+                _scaled(ufunc, array, value, alpha)
+            else:
+                ufunc(array, value if alpha == 1 else value * alpha, array)
         except (ValueError, TypeError):
             return careful(self, other if alpha == 1 else arithmetic.mul(other, alpha))  # says what is wrong, or promotes
         memory = self._memory if node is None else node.memory
         if memory is None:
             memory = shared_memory(self)
-        memory.written = Memory.last_write = tick()
+        memory.written = last.write = tick()
         return self
 
     method.__name__ = method.__qualname__ = name

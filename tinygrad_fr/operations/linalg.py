@@ -219,7 +219,14 @@ def _rows(v: Any) -> Any:
 
 
 def _linear_kernel(x: Array, weight: Array, bias: Array) -> Array:
-    return (x.dot(weight.T) if x.ndim == 2 else np.matmul(x, weight.T)) + bias
+    if x.ndim != 2:
+        return np.matmul(x, weight.T) + bias
+    y = x.dot(weight.T)
+    if len(y) != 1:
+        return y + bias
+    row = y[0]  # one sample at a time: without broadcasting, which costs NumPy as much as the product
+    row += bias
+    return y
 
 
 @operation(
