@@ -4,6 +4,7 @@ Each interpreter imports NumPy first, under the clock, and then the module, unde
 figure is what the module adds. The best of several is kept; bytecode is cached by the first.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -22,11 +23,12 @@ print(b - a, time.perf_counter() - b)
 def import_seconds(modules: Iterable[str], rounds: int) -> dict[str, float]:
     """Best seconds to import each module over NumPy; NumPy's own is under "numpy". Modules take turns."""
     root = Path(__file__).resolve().parent.parent
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}  # as once installed
     names, best = list(modules), {"numpy": float("inf")}
-    for _ in range(rounds):
+    for _ in range(rounds + 1):
         for module in names or ["numpy"]:
             command = [sys.executable, "-c", PROGRAM.format(module=module)]
-            output = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+            output = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True).stdout
             base, extra = map(float, output.split())
             best["numpy"] = min(best["numpy"], base)
             best[module] = min(best.get(module, extra), extra) if module != "numpy" else best["numpy"]

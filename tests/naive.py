@@ -27,6 +27,7 @@ class Naive:
         self.wanted = wanted or bool(self.parents)
         self.grad: Array | None = None
         self.freed = False
+        self.memory: Any = None  # for the comparison: the array that owns the memory of the other engine's value
         self.paths = max(1, sum(parent.paths for parent, _ in self.parents))
 
     def push(self, g: Array, landed: dict[Naive, Array]) -> None:

@@ -261,7 +261,9 @@ def binary_cross_entropy(
             "ensure they have the same size, for instance with `target.view_as(input)`."
         )
     values = input._array
-    if isinstance(values, np.ndarray) and values.size and not (values.min() >= 0 and values.max() <= 1):
+    if isinstance(values, np.ndarray) and values.size and not (
+        np.minimum.reduce(values, None) >= 0 and np.maximum.reduce(values, None) <= 1
+    ):
         raise RuntimeError(
             f"all elements of input should be between 0 and 1, and they go from {values.min():.4g} to {values.max():.4g}: "
             "apply `sigmoid` first, or use `binary_cross_entropy_with_logits`."
