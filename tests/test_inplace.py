@@ -498,6 +498,32 @@ def test_a_constant_that_takes_a_history_from_its_own_view_is_right_or_refused()
     assert got(w.grad).tolist() == [7.0, 2.0]
 
 
+@pytest.mark.parametrize("write", ["mul_", "setitem", "copy_", "+=", "through a view"])
+@pytest.mark.parametrize("kept_by", ["product", "matmul", "view of it", "detached alias"])
+def test_a_kept_constant_that_takes_a_history_by_a_write_is_still_watched(kept_by: str, write: str) -> None:
+    """x·c keeps c; then `c *= w` writes into c and gives it a history: the gradient of the product is right or refused."""
+    x, w, c = leaf([1.0, 2.0]), leaf([10.0, 20.0]), tg.tensor([3.0, 4.0], dtype=tg.float64)
+    kept = c[:] if kept_by == "view of it" else c.detach() if kept_by == "detached alias" else c
+    loss = x @ kept if kept_by == "matmul" else (x * kept).sum()
+    try:
+        if write == "mul_":
+            c.mul_(w)
+        elif write == "setitem":
+            c[0] = w[0]
+        elif write == "copy_":
+            c.copy_(w)
+        elif write == "+=":
+            c += w
+        else:
+            c[:1] *= w[:1]
+        loss.backward()
+    except RuntimeError as error:
+        assert any(word in str(error) for word in ("inplace", "view")), str(error)
+        assert x.grad is None
+    else:
+        assert got(x.grad).tolist() == [3.0, 4.0]
+
+
 def test_a_failed_write_writes_nothing_and_keeps_the_history() -> None:
     """After an error the tensor has its values, its node and its record as before."""
     x = leaf([1.0, 2.0])
@@ -653,6 +679,9 @@ def test_reading_at_a_random_index(case: tuple[tuple[int, ...], Any], as_tensors
     y = leaf(a)
     (first,) = tg.autograd.grad((y[index] ** 3).sum(), y, create_graph=True)
     (second,) = tg.autograd.grad(first.sum(), y)
+    slope = np.zeros(shape)
+    np.add.at(slope, index, 3 * np.square(expected))
+    np.testing.assert_allclose(got(first), slope)
     curvature = np.zeros(shape)
     np.add.at(curvature, index, 6 * expected)
     np.testing.assert_allclose(got(second), curvature)

@@ -298,6 +298,13 @@ class TwoEngines(RuleBasedStateMachine):
         else:
             raise AssertionError(f"no error; expected one of {words}")
 
+    def drop(self, reached: set[Naive]) -> None:
+        """After a walk that failed: the part above the error has been freed, so what goes through it is given up."""
+        through = {node for node in reached if not node.leaf}
+        self.pairs = [p for p in self.pairs if not through & p.theirs.ancestors()]
+        if not self.pairs:
+            self.leaf(0, ())
+
     @rule(a=PICK, seed=SEED, retain=st.booleans(), implicit=st.sampled_from([False, False, False, True]))
     def backward(self, a: int, seed: int, retain: bool, implicit: bool) -> None:
         x = self.any(a)
@@ -319,17 +326,13 @@ class TwoEngines(RuleBasedStateMachine):
         reached = x.theirs.ancestors()
         if any(node.freed for node in reached):
             self.refused(walk, "second time", "inplace")
+            self.drop(reached)
             return
         try:
             walk()
         except RuntimeError as error:
             assert x.shaky and ("inplace operation" in str(error) or "second time" in str(error)), str(error)
-            for node in reached:  # the part above the error may have been freed
-                node.freed = node.freed or not node.leaf
-            self.pairs = [p for p in self.pairs if p.theirs.leaf or not reached & p.theirs.ancestors()] or self.pairs[:1]
-            if not self.pairs[0].theirs.leaf:
-                self.pairs = []
-                self.leaf(seed, ())
+            self.drop(reached)
             return
         landed: dict[Naive, Array] = {}
         x.theirs.push(g, landed)
