@@ -1,7 +1,7 @@
 """An operation is one declaration: its formula, the formula of each gradient, and how it is drawn and tested.
 
 The formulas are plain functions of arrays, written with operators and NumPy functions only. What they do depends on what
-flows through them: arrays give values, Tensors give a graph (hence derivatives of any order), symbols give text.
+flows through them: arrays give values, Tensors give a graph, hence derivatives of any order.
 This module turns a declaration into the function that users call, and keeps them all in `REGISTRY`.
 """
 
