@@ -888,13 +888,19 @@ PROGRAMS = st.lists(
 )
 
 
-@settings(max_examples=max(200, settings().max_examples))
+@settings(max_examples=max(400, settings().max_examples))
 @given(PROGRAMS, st.integers(0, 9))
 def test_a_random_program_of_views_and_writes_is_pytorchs_or_refused(
     program: list[tuple[str, int, int, int]], last: int
 ) -> None:
     """At each step the values are PyTorch's; the gradients too, or there is an error: never another gradient."""
     torch = pytest.importorskip("torch")
+    with torch.autograd.graph.allow_mutation_on_saved_tensors():  # PyTorch copies what is overwritten: it always answers
+        compared(torch, program, last)
+
+
+def compared(torch: Any, program: list[tuple[str, int, int, int]], last: int) -> None:
+    """Run a program with both, and compare."""
     a, b, w = np.arange(1.0, 7.0).reshape(2, 3) / 4, np.ones((2, 3)), np.array([0.5, 1.5, -1.0])
     start = [[lib.tensor(a, requires_grad=True), lib.tensor(b), lib.tensor(w, requires_grad=True)] for lib in (tg, torch)]
     ours, theirs = ([v[0] * 1.0, v[1], v[2] * 1.0] for v in start)
@@ -927,10 +933,7 @@ def test_a_random_program_of_views_and_writes_is_pytorchs_or_refused(
     except RuntimeError as error:
         assert "inplace operation" in str(error), str(error)
         return
-    try:
-        loss.backward()
-    except RuntimeError:
-        return  # PyTorch refuses where we kept a copy: our gradient is compared with nothing
+    loss.backward()
     for x, t in ((start[0][0], start[1][0]), (start[0][2], start[1][2])):
         if t.grad is None:
             assert x.grad is None or not got(x.grad).any()

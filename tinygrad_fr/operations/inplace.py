@@ -108,7 +108,7 @@ def overwrite(x: Tensor, result: Tensor, what: str = "an in-place operation") ->
         if x._node is not None and x._node.hooks and RETAIN in x._node.hooks:
             x._node.hooks.remove(RETAIN)
             node.hooks = [RETAIN]
-        x._node, x._memory = node, None
+        x._node = node  # x._memory stays: nodes that kept x as a constant find the write there
     return x
 
 
