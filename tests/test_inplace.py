@@ -895,8 +895,16 @@ def test_a_random_program_of_views_and_writes_is_pytorchs_or_refused(
 ) -> None:
     """At each step the values are PyTorch's; the gradients too, or there is an error: never another gradient."""
     torch = pytest.importorskip("torch")
-    with torch.autograd.graph.allow_mutation_on_saved_tensors():  # PyTorch copies what is overwritten: it always answers
+    try:
         compared(torch, program, last)
+    except Refused:
+        if not any("detach" in step for step, *_ in program):  # there PyTorch's copies come too late
+            with torch.autograd.graph.allow_mutation_on_saved_tensors():  # PyTorch copies what is overwritten, and answers
+                compared(torch, program, last)
+
+
+class Refused(Exception):
+    """PyTorch's backward found a value that was written in place."""
 
 
 def compared(torch: Any, program: list[tuple[str, int, int, int]], last: int) -> None:
@@ -933,7 +941,10 @@ def compared(torch: Any, program: list[tuple[str, int, int, int]], last: int) ->
     except RuntimeError as error:
         assert "inplace operation" in str(error), str(error)
         return
-    loss.backward()
+    try:
+        loss.backward()
+    except RuntimeError as error:
+        raise Refused from error
     for x, t in ((start[0][0], start[1][0]), (start[0][2], start[1][2])):
         if t.grad is None:
             assert x.grad is None or not got(x.grad).any()

@@ -78,7 +78,7 @@ def walk(
                 if anomaly:
                     check_nan(node, gradient, index)
             if like is not None:
-                gradient = unbroadcast(gradient, *like)
+                gradient = unbroadcast(gradient, like)
             stamp = target.stamp
             waiting = pending.get(stamp)
             if waiting is None:
@@ -103,13 +103,14 @@ def _sum(waiting: Waiting, gradient: Any, create_graph: bool) -> Any:
     return total + gradient
 
 
-def unbroadcast(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+def unbroadcast(g: Any, like: tuple[tuple[int, ...], Any]) -> Any:
     """Undo broadcasting: sum the gradient over the axes that were stretched, back to the input's shape and dtype.
 
     Broadcasting copies a value along an axis; by the chain rule its gradient is the sum over the copies (S4: `db` is the
     sum of `dZ` over the samples).
     """
     have = g.shape
+    shape, dtype = like
     if have != shape:
         if type(g) is np.ndarray and have[1:] == shape and len(have) == 2:  # the bias of a layer, by far the commonest
             g = g[0].copy() if have[0] == 1 else _ones(have[0], g.dtype).dot(g)
