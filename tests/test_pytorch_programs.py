@@ -284,7 +284,7 @@ def newton(torch: Any, printed: Printed) -> None:
 def legendre(torch: Any, printed: Printed) -> None:
     """PyTorch's tutorial on custom functions: P₃(x) = (5x³ − 3x) / 2 with its own backward."""
 
-    class LegendrePolynomial3(torch.autograd.Function):  # type: ignore[misc,name-defined]
+    class LegendrePolynomial3(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, input: Any) -> Any:
             ctx.save_for_backward(input)

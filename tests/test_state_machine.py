@@ -431,13 +431,13 @@ def test_the_naive_engine_agrees_with_central_differences() -> None:
             d = naive.binary("maximum", naive.moved(c, lambda v: v[::-1]), naive.binary("sub", c, a))
             e = naive.binary("matmul", d, naive.moved(a, lambda v: v.T))
             total = naive.binary("add", total, naive.reduction("sum", naive.reduction("amax", e, 1, True), None, False))
-        total.leaf_input = a  # type: ignore[attr-defined]
+        total.leaf_input = a
         return total
 
     out = value(start)
     landed: dict[Naive, Array] = {}
     out.push(np.ones(()), landed)
-    gradient = landed[out.leaf_input]  # type: ignore[attr-defined]
+    gradient = landed[out.leaf_input]
     for place in np.ndindex(start.shape):
         step = np.zeros_like(start)
         step[place] = 1e-6

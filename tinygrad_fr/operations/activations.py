@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_fr.node import Array
-from tinygrad_fr.operation import operation
+from tinygrad_fr.operation import implements, operation
 from tinygrad_fr.operations.arithmetic import abs, add, div, maximum, minimum, mul
 from tinygrad_fr.operations.elementary import erf, tanh
 from tinygrad_fr.tensor import Tensor
@@ -265,6 +265,11 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Hold the elements below a bound: `clamp(x, max=...)`."""
     return clamp(input, max=max)
+
+
+@implements(np.clip)
+def _numpy_clip(a: Tensor, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
+    return clamp(a, a_min if min is None else min, a_max if max is None else max)
 
 
 def _into(input: Tensor, result: Tensor, inplace: bool) -> Tensor:

@@ -887,6 +887,18 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     return tuple(narrow(tensor, dim, sum(sizes[:i]), size) for i, size in enumerate(sizes))
 
 
+@implements(np.split)
+def _numpy_split(ary: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
+    """NumPy's split: into so many equal parts, or before the given positions."""
+    length = ary.shape[axis]
+    if isinstance(indices_or_sections, int):
+        if length % indices_or_sections:
+            raise ValueError(f"np.split: {length} elements do not make {indices_or_sections} equal parts")
+        return list(split(ary, length // indices_or_sections, axis))
+    ends = [*np.clip(indices_or_sections, 0, length).tolist(), length]
+    return list(split(ary, [end - start for start, end in zip([0, *ends], ends, strict=False)], axis))
+
+
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Cut a tensor into so many pieces of equal size along a dim; the last may be smaller, or there may be fewer.
 
