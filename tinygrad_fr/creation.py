@@ -10,9 +10,9 @@ import numpy as np
 
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements
-from tinygrad_fr.operations.casting import to
+from tinygrad_fr.operations.casting import TYPES, to
 from tinygrad_fr.tensor import Tensor, wrap
-from tinygrad_fr.values import as_array, check_device, get_default_dtype
+from tinygrad_fr.values import as_array, check_device, get_default_dtype, set_default_dtype
 
 
 def _finished(array: Array, requires_grad: bool, device: Any = None) -> Tensor:
@@ -167,13 +167,44 @@ def arange(
     if start is None or end is None:
         start, end = 0, start if end is None else end
     bounds = [v.item() if isinstance(v, Tensor) else v for v in (start, end, step)]
-    if bounds[2] == 0:
-        raise RuntimeError("step must be nonzero")
-    if (bounds[1] - bounds[0]) * bounds[2] < 0:
-        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: from {start} to {end} by {step}")
+    _check_step(*bounds)
     dtype = dtype or (np.int64 if all(isinstance(v, int) for v in bounds) else get_default_dtype())
     count = max(math.ceil((bounds[1] - bounds[0]) / bounds[2]), 0)
     return _finished((bounds[0] + np.arange(count) * bounds[2]).astype(dtype), requires_grad, device)
+
+
+def _check_step(start: Any, end: Any, step: Any) -> None:
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: from {start} to {end} by {step}")
+
+
+def range(
+    start: Any = 0, end: Any = None, step: float = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """The numbers from start to end, which is included, as floats: PyTorch's old `range`, for which it warns.
+
+    New programs write `arange`, which leaves the end out as Python does.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
+    ...     range(1, 4)
+    tensor([1., 2., 3., 4.])
+    """
+    import warnings
+
+    warnings.warn(
+        "torch.range is deprecated: it includes its end, which Python's range does not. Write `arange(start, end + 1)`.",
+        UserWarning,
+        stacklevel=2,
+    )
+    if end is None:
+        raise TypeError('range() missing 1 required positional arguments: "end"')
+    _check_step(start, end, step)
+    count = math.floor((end - start) / step) + 1
+    return _finished((start + np.arange(count) * step).astype(dtype or get_default_dtype()), requires_grad, device)
 
 
 def linspace(
@@ -272,3 +303,17 @@ HalfTensor = typed("HalfTensor", np.float16)
 ShortTensor = typed("ShortTensor", np.int16)
 ByteTensor = typed("ByteTensor", np.uint8)
 BoolTensor = typed("BoolTensor", np.bool_)
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """PyTorch's old name of `set_default_dtype`: takes `FloatTensor`, `DoubleTensor` or `HalfTensor`, or its name.
+
+    Raises:
+        TypeError: for another type, or one of another device.
+
+    >>> set_default_tensor_type("torch.FloatTensor")
+    """
+    name = str(getattr(t, "__name__", t)).removeprefix("torch.")
+    if name not in TYPES:
+        raise TypeError(f"type {t} not available: write `set_default_dtype(torch.float64)`, or another dtype of floats.")
+    set_default_dtype(TYPES[name])

@@ -1,14 +1,18 @@
-"""PyTorch's `linalg` names for what small networks use of it: the norms."""
+"""PyTorch's `linalg` names for what small networks use of it: the norms, the inverse, the cross product."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tinygrad_fr.operations.arithmetic import abs as _abs
+from tinygrad_fr.operations.linalg import cross as _cross
+from tinygrad_fr.operations.linalg import inverse
 from tinygrad_fr.operations.reductions import amax, amin
 from tinygrad_fr.operations.reductions import norm as _norm
 from tinygrad_fr.operations.reductions import sum as _sum
 from tinygrad_fr.tensor import Tensor
+
+inv = inverse
 
 
 def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -45,3 +49,13 @@ def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, 
     sums = _sum(_abs(A), summed, True, dtype=dtype)
     answer = (amax if ord > 0 else amin)(sums, best, True)
     return answer if keepdim else answer.squeeze((row, column))
+
+
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+    """The cross product of vectors of length 3 that lie along `dim`.
+
+    >>> from tinygrad_fr import tensor
+    >>> cross(tensor([1.0, 0.0, 0.0]), tensor([0.0, 0.0, 2.0]))
+    tensor([ 0., -2.,  0.])
+    """
+    return _cross(input, other, dim)

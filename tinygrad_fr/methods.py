@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_fr import creation, graph, numpy_protocol
+from tinygrad_fr import creation, graph, numpy_protocol, random
 from tinygrad_fr._methods import TensorMethods
+from tinygrad_fr.node import RETAIN
 from tinygrad_fr.operations import activations, arithmetic, casting, elementary, indexing, inplace, linalg, reductions, shaping
+from tinygrad_fr.operations.histograms import histc, histogram
+from tinygrad_fr.operations.storage import storage, untyped_storage
 from tinygrad_fr.tensor import Tensor
 
 _NAMED: dict[Any, str] = {
@@ -26,13 +29,14 @@ _NAMED: dict[Any, str] = {
     shaping: "reshape reshape_as view view_as select transpose swapaxes permute movedim moveaxis t adjoint "
     "expand expand_as broadcast_to squeeze unsqueeze flatten unflatten ravel split chunk unbind flip roll tril triu diagonal "
     "diag repeat tile repeat_interleave narrow",
-    linalg: "matmul mm bmm mv dot outer addmm baddbmm trace",
+    linalg: "matmul mm bmm mv dot outer addmm baddbmm trace inverse cross",
     indexing: "gather scatter scatter_add index_select index_add take_along_dim take masked_fill masked_select nonzero sort "
     "argsort topk median unique bincount",
     casting: "to clone requires_grad_ detach_ contiguous cuda numel size "
     "stride storage_offset element_size data_ptr is_contiguous allclose isclose equal is_floating_point",
     creation: "new_tensor new_zeros new_ones new_full new_empty",
     inplace: "add_ sub_ mul_ div_ zero_ fill_ copy_ masked_fill_",
+    random: "bernoulli multinomial uniform_ normal_ bernoulli_ random_ exponential_ cauchy_ geometric_ log_normal_",
     graph: "register_hook retain_grad",
 }
 
@@ -77,6 +81,7 @@ _ALIASES: dict[str, Callable[..., Any]] = {
     "rsub": arithmetic.rsub, "less_equal": arithmetic.le, "greater_equal": arithmetic.ge, "arctan2": elementary.atan2,
     "arcsinh": elementary.asinh, "arccosh": elementary.acosh, "arctanh": elementary.atanh, "inner": linalg.dot,
     "subtract_": inplace.sub_, "multiply_": inplace.mul_, "divide_": inplace.div_, "true_divide_": inplace.div_,
+    "storage": storage, "untyped_storage": untyped_storage, "histogram": histogram, "histc": histc,
     "where": lambda self, condition, other: indexing.where(condition, self, other),
     **casting.CONVERTERS,
 }  # fmt: skip
@@ -124,6 +129,26 @@ def _matrix_transposed(self: Any) -> Any:
     return shaping.transpose(self, -2, -1)
 
 
+def _adjoint(self: Any) -> Any:
+    """The transpose of a matrix; in PyTorch the complex conjugate as well."""
+    if self.ndim != 2:
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor: write `.mT` for a batch of them."
+        )
+    return shaping.transpose(self, 0, 1)
+
+
+def _retains_grad(self: Any) -> bool:
+    """Whether `retain_grad()` was called on a tensor that is not a leaf; a leaf needs no such call."""
+    return bool(self.grad_fn and self.grad_fn.hooks and RETAIN in self.grad_fn.hooks)
+
+
+_PROPERTIES: dict[str, Callable[[Any], Any]] = {
+    "T": _transposed, "mT": _matrix_transposed, "H": _adjoint, "mH": _matrix_transposed, "retains_grad": _retains_grad,
+    "itemsize": casting.element_size, "nbytes": casting.nbytes, "is_cuda": lambda self: self.device.type == "cuda",
+}  # fmt: skip
+
+
 def attach() -> None:
     """Put every method of the table on the class."""
     table: dict[str, Any] = {name: getattr(room, name) for room, names in _NAMED.items() for name in names.split()}
@@ -135,7 +160,7 @@ def attach() -> None:
     for name in _RESHAPED.split():
         table[f"{name}_"] = inplace.reshaped_in_place(getattr(shaping, name), f"{name}_")
     table["backward"], table["clip_"] = _backward, table["clamp_"]
-    table["T"], table["mT"] = property(_transposed), property(_matrix_transposed)
+    table.update({name: property(function) for name, function in _PROPERTIES.items()})
     for name, member in table.items():
         setattr(TensorMethods, name, member)
 

@@ -203,6 +203,20 @@ def _without_gradient(op: Operation) -> Callable[..., Tensor]:
     return function
 
 
+def on(recorder: Callable[..., Tensor], *args: Any, **params: Any) -> Any:
+    """An operation used inside a formula: recorded for Tensors, its bare formula for other arrays.
+
+    An array may answer by itself, by a method `__operation__(operation, args, params)`: a symbol writes softmax(z) and not
+    what it is computed from.
+    """
+    for value in args:
+        if isinstance(value, Tensor):
+            return recorder(*args, **params)
+        if hasattr(value, "__operation__"):
+            return value.__operation__(recorder.operation, args, params)  # type: ignore[attr-defined]
+    return recorder.operation.forward(*args, **params)  # type: ignore[attr-defined]
+
+
 def implements(*numpy_functions: Any) -> Callable[[_F], _F]:
     """Let NumPy's functions call the decorated one when they meet a Tensor."""
 

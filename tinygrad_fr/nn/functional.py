@@ -7,35 +7,42 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tinygrad_fr.creation import empty_like
+from tinygrad_fr.modes import no_grad
 from tinygrad_fr.node import Array
-from tinygrad_fr.operation import operation
+from tinygrad_fr.operation import on, operation
+from tinygrad_fr.operations.activations import _into as into
+from tinygrad_fr.operations.activations import clamp
 from tinygrad_fr.operations.activations import elu as elu
 from tinygrad_fr.operations.activations import gelu as gelu
 from tinygrad_fr.operations.activations import leaky_relu as leaky_relu
 from tinygrad_fr.operations.activations import logsigmoid as logsigmoid
 from tinygrad_fr.operations.activations import relu as _relu
-from tinygrad_fr.operations.activations import relu6 as relu6
 from tinygrad_fr.operations.activations import sigmoid as sigmoid
 from tinygrad_fr.operations.activations import silu as silu
 from tinygrad_fr.operations.activations import softplus as softplus
 from tinygrad_fr.operations.activations import softsign as softsign
 from tinygrad_fr.operations.arithmetic import abs as _abs
-from tinygrad_fr.operations.arithmetic import div, mul, square, sub
-from tinygrad_fr.operations.elementary import exp, log
+from tinygrad_fr.operations.arithmetic import add, div, mul, square, sub
+from tinygrad_fr.operations.elementary import exp, log, rsqrt
 from tinygrad_fr.operations.elementary import tanh as tanh
+from tinygrad_fr.operations.indexing import getitem, take_along_dim, where
 from tinygrad_fr.operations.indexing import one_hot as one_hot
-from tinygrad_fr.operations.indexing import take_along_dim, where
+from tinygrad_fr.operations.inplace import mul_
+from tinygrad_fr.operations.linalg import einsum
 from tinygrad_fr.operations.linalg import linear as linear
+from tinygrad_fr.operations.reductions import _softmax, mean, norm
 from tinygrad_fr.operations.reductions import log_softmax as _log_softmax
-from tinygrad_fr.operations.reductions import norm
 from tinygrad_fr.operations.reductions import softmax as _softmax_along
 from tinygrad_fr.operations.reductions import sum as _sum
 from tinygrad_fr.operations.shaping import pad as pad
 from tinygrad_fr.operations.shaping import reshape, squeeze, unsqueeze
+from tinygrad_fr.random import bernoulli_
 from tinygrad_fr.tensor import Tensor, wrap
 
 
@@ -46,9 +53,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu(tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    from tinygrad_fr.operations.activations import _into
-
-    return _into(input, _relu(input), inplace) if inplace else _relu(input)
+    return into(input, _relu(input), inplace) if inplace else _relu(input)
 
 
 def relu_(input: Tensor) -> Tensor:
@@ -89,6 +94,350 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     return _log_softmax(input, _dim("log_softmax", input, dim), dtype)
 
 
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """The softmax of −x: the smallest number gets the largest share.
+
+    >>> from tinygrad_fr import tensor
+    >>> softmin(tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    return _softmax_along(mul(input, -1), _dim("softmin", input, dim), dtype)
+
+
+# -- activations composed of others --------------------------------------------------------------------------------------
+#
+# A choice between two formulas is `where` with a mask of the values. The side on which a kink counts is PyTorch's, and nan,
+# for which every comparison is false, stays nan.
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x cut at two bounds; the derivative is 1 strictly between them and 0 elsewhere, the bounds included (`clamp`: 1 there).
+
+    >>> from tinygrad_fr import tensor
+    >>> hardtanh(tensor([-2.0, 0.5, 2.0]))
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
+    x = input._array
+    cut = clamp(wrap(x), min_val, max_val)
+    return into(input, where(wrap((x <= min_val) | (x >= max_val)), cut, input), inplace)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """The rectifier cut at 6, min(max(0, x), 6).
+
+    >>> from tinygrad_fr import tensor
+    >>> relu6(tensor([-1.0, 3.0, 8.0]))
+    tensor([0., 3., 6.])
+    """
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """A sigmoid of three straight lines: 0 up to −3, 1 from 3, x/6 + 1/2 between.
+
+    >>> from tinygrad_fr import tensor
+    >>> hardsigmoid(tensor([-4.0, 0.0, 1.5]))
+    tensor([0.0000, 0.5000, 0.7500])
+    """
+    return into(input, div(add(hardtanh(input, -3.0, 3.0), 3), 6), inplace)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x · hardsigmoid(x).
+
+    >>> from tinygrad_fr import tensor
+    >>> hardswish(tensor([-4.0, 1.5, 4.0]))
+    tensor([-0.0000, 1.1250, 4.0000])
+    """
+    return into(input, mul(input, hardsigmoid(input)), inplace)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Self-normalising unit, λ · elu(x, α), with the two constants that keep mean 0 and variance 1 from layer to layer.
+
+    >>> from tinygrad_fr import tensor
+    >>> selu(tensor([-1.0, 1.0]))
+    tensor([-1.1113,  1.0507])
+    """
+    return into(input, mul(elu(input, 1.6732632423543772), 1.0507009873554805), inplace)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x if x > 0, α (e^{x/α} − 1) otherwise: an elu whose slope has no jump.
+
+    >>> from tinygrad_fr import tensor
+    >>> celu(tensor([-1.0, 1.0]), alpha=2.0)
+    tensor([-0.7869,  1.0000])
+    """
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return into(input, mul(elu(div(input, alpha)), alpha), inplace)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """The leaky rectifier whose slope is learnt, max(0, x) + a · min(0, x); one a, or one for each channel (axis 1).
+
+    Raises:
+        RuntimeError: when the number of slopes is neither 1 nor the number of channels.
+
+    >>> from tinygrad_fr import tensor
+    >>> prelu(tensor([-1.0, 2.0]), tensor([0.25]))
+    tensor([-0.2500,  2.0000])
+    """
+    if weight.numel() > 1:
+        channels = input.shape[1] if input.ndim > 1 else 1
+        if weight.numel() != channels:
+            raise RuntimeError(
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} and "
+                f"channel size = {channels}."
+            )
+        weight = reshape(weight, (-1,) + (1,) * (input.ndim - 2))
+    return add(_relu(input), mul(weight, clamp(input, max=0)))
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x · tanh(softplus(x)).
+
+    >>> from tinygrad_fr import tensor
+    >>> mish(tensor([-1.0, 1.0]))
+    tensor([-0.3034,  0.8651])
+    """
+    return into(input, mul(input, tanh(softplus(input))), inplace)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x − tanh(x).
+
+    >>> from tinygrad_fr import tensor
+    >>> tanhshrink(tensor([1.0]))
+    tensor([0.2384])
+    """
+    return sub(input, tanh(input))
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x brought nearer to 0 by λ, and 0 where |x| ≤ λ.
+
+    >>> from tinygrad_fr import tensor
+    >>> softshrink(tensor([-2.0, 0.2, 2.0]))
+    tensor([-1.5000,  0.0000,  1.5000])
+    """
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    x = input._array
+    return where(wrap(abs(x) <= lambd), 0.0, sub(input, clamp(wrap(x), -lambd, lambd)))  # type: ignore[no-any-return]
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x, and 0 where |x| ≤ λ.
+
+    >>> from tinygrad_fr import tensor
+    >>> hardshrink(tensor([-2.0, 0.2, 2.0]))
+    tensor([-2.,  0.,  2.])
+    """
+    return where(wrap(abs(input._array) <= lambd), 0.0, input)  # type: ignore[no-any-return]
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where it is above the threshold, a fixed value elsewhere.
+
+    >>> from tinygrad_fr import tensor
+    >>> threshold(tensor([0.0, 1.0]), 0.5, -1.0)
+    tensor([-1.,  1.])
+    """
+    return into(input, where(wrap(input._array <= threshold), value, input), inplace)
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Set each element to zero with probability p, and divide the others by 1 − p: y = x ⊙ m / (1 − p), with m drawn anew.
+
+    The mean stays what it was, so that nothing is to be changed for evaluation: with `training=False` the input is returned.
+    The mask m is the one that PyTorch draws. ∂E/∂x = ∂E/∂y ⊙ m / (1 − p).
+
+    Args:
+        input: a tensor of floating dtype, any shape.
+        p: the share of elements that are dropped, between 0 and 1.
+        training: False returns the input itself.
+        inplace: True writes the result into the input.
+
+    Raises:
+        ValueError: for p outside [0, 1].
+        RuntimeError: for an integer or boolean input.
+
+    Source: Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, 2014.
+
+    >>> from tinygrad_fr import manual_seed, ones
+    >>> _ = manual_seed(0)
+    >>> dropout(ones(6))
+    tensor([0., 0., 2., 0., 0., 0.])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    if input.dtype.kind != "f":
+        raise RuntimeError(
+            f"result type float32 can't be cast to the desired output type {input.dtype}: dropout scales what it keeps. Write "
+            "`.float()` first."
+        )
+    wide = np.promote_types(input.dtype, np.float32).type  # what PyTorch divides in
+    noise = 0.0 if p == 1 else bernoulli_(empty_like(input), 1 - p).mul_(input.dtype.type(wide(1) / wide(1 - p)))
+    return mul_(input, noise) if inplace else mul(input, noise)
+
+
+# -- what layers compute -------------------------------------------------------------------------------------------------
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """One number from two vectors, for each matrix of the weight: yₖ = uᵗ Wₖ v + bₖ.
+
+    Args:
+        input1: (..., in1) values u; axes in front are a batch.
+        input2: (..., in2) values v.
+        weight: (out, in1, in2).
+        bias: (out,), or None.
+
+    >>> from tinygrad_fr import tensor
+    >>> bilinear(tensor([[1.0, 2.0]]), tensor([[3.0]]), tensor([[[1.0], [1.0]]]))
+    tensor([[9.]])
+    """
+    product = einsum("...i,kij,...j->...k", input1, weight, input2)
+    return product if bias is None else add(product, bias)
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Rows of a table, one for each number: y = weight[input]; each row's gradient is the sum over the places that read it.
+
+    Args:
+        input: row numbers (int64), of any shape.
+        weight: the table, (rows, size).
+        padding_idx: a row that stands for "nothing": no gradient flows into it.
+
+    Raises:
+        IndexError: for a number outside the table.
+        RuntimeError: for numbers that are not integers.
+
+    >>> from tinygrad_fr import tensor
+    >>> embedding(tensor([2, 0]), tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    tensor([[5., 6.],
+            [1., 2.]])
+    """
+    numbers, count = input._array, weight.shape[0]
+    if numbers.dtype.kind not in "iu":
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{numbers.dtype} instead: an embedding looks up whole numbers, write `.long()`."
+        )
+    if numbers.size and not (numbers.min() >= 0 and numbers.max() < count):
+        wrong = numbers[(numbers < 0) | (numbers >= count)].flat[0]
+        raise IndexError(f"index out of range in self: {wrong}, and the table has {count} rows, numbered from 0.")
+    rows: Tensor = getitem(weight, input)
+    if padding_idx is None:
+        return rows
+    padding = np.expand_dims(numbers == padding_idx % count, -1)
+    return where(wrap(padding), wrap(rows._array), rows)  # type: ignore[no-any-return]
+
+
+def _scaled(standard: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """What a normalisation does in the end: γ · x̂ + β, for those of the two that there are."""
+    scaled = standard if weight is None else mul(standard, weight)
+    return scaled if bias is None else add(scaled, bias)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each sample brought to mean 0 and variance 1 over its last axes: y = γ (x − m) / √(v + ε) + β.
+
+    Args:
+        input: any tensor whose last axes have the normalized shape.
+        normalized_shape: the lengths of those axes.
+        weight: γ, of the normalized shape, or None for 1.
+        bias: β, of the normalized shape, or None for 0.
+        eps: ε, added to the variance so that nothing is divided by 0.
+
+    Raises:
+        RuntimeError: when the last axes have other lengths.
+
+    >>> from tinygrad_fr import tensor
+    >>> layer_norm(tensor([[1.0, 3.0]]), (2,))
+    tensor([[-1.0000,  1.0000]])
+    """
+    shape = tuple(normalized_shape)
+    if tuple(input.shape[-len(shape) :]) != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
+            f"input of size{list(input.shape)}"
+        )
+    axes = tuple(range(-len(shape), 0))
+    centred = sub(input, mean(input, axes, keepdim=True))  # x − m
+    variance = mean(square(centred), axes, keepdim=True)
+    return _scaled(mul(centred, rsqrt(add(variance, eps))), weight, bias)
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each feature (axis 1) brought to mean 0 and variance 1: y = γ (x − m) / √(v + ε) + β.
+
+    In training m and v are those of the batch, and the running ones take a step towards them,
+    running ← (1 − momentum) · running + momentum · v (of the variance, the unbiased estimate); otherwise m and v are the
+    running ones.
+
+    Raises:
+        ValueError: for a batch of one value per feature in training, whose variance is always 0.
+        RuntimeError: when the number of features differs.
+
+    >>> from tinygrad_fr import tensor
+    >>> batch_norm(tensor([[1.0], [3.0]]), None, None, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
+    """
+    features = input.shape[1]
+    for name, values in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if values is not None and values.numel() != features:
+            raise RuntimeError(
+                f"{name} should contain {features} elements not {values.numel()}: the input has shape "
+                f"{tuple(input.shape)}, and axis 1 counts the features."
+            )
+
+    def column(values: Tensor) -> Tensor:
+        """A number for each feature, along axis 1 of the input."""
+        return reshape(values, (-1,) + (1,) * (input.ndim - 2))
+
+    if training:
+        axes, count = (0, *range(2, input.ndim)), input.numel() // max(features, 1)
+        if count < 2:
+            raise ValueError(
+                f"Expected more than 1 value per channel when training, got input size {input.shape}: one value has no "
+                "spread. Give larger batches (`DataLoader(drop_last=True)`), or call `.eval()` to predict."
+            )
+        m = mean(input, axes, keepdim=True)
+        v = mean(square(sub(input, m)), axes, keepdim=True)
+    elif running_mean is None or running_var is None:
+        raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+    else:
+        m, v = column(running_mean), column(running_var)
+    standard = mul(sub(input, m), rsqrt(add(v, eps)))
+    result = _scaled(standard, weight if weight is None else column(weight), bias if bias is None else column(bias))
+    if training and running_mean is not None and running_var is not None:
+        with no_grad():
+            running_mean.lerp_(reshape(m, (-1,)), momentum)
+            running_var.lerp_(mul(reshape(v, (-1,)), count / (count - 1)), momentum)
+    return result
+
+
 # -- how the losses of the elements become one number -------------------------------------------------------------------
 
 
@@ -101,12 +450,12 @@ def _scale(shape: tuple[int, ...], reduction: str) -> float:
     return 1 / max(math.prod(shape), 1) if reduction == "mean" else 1.0
 
 
-def _reduction(reduction: str, size_average: Any = None, reduce: Any = None) -> str:
+def reduction_name(reduction: str, size_average: Any = None, reduce: Any = None) -> str:
     """Check the reduction's name; PyTorch's old arguments, `size_average` and `reduce`, are understood."""
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
     if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{reduction!r} is not a valid value for reduction: choose 'mean', 'sum' or 'none'")
+        raise ValueError(f"{reduction} is not a valid value for reduction: choose 'mean', 'sum' or 'none'")
     return reduction
 
 
@@ -163,7 +512,7 @@ def mse_loss(
     tensor(0.5000)
     """
     if reduction != "mean" or size_average is not None or reduce is not None:
-        reduction = _reduction(reduction, size_average, reduce)
+        reduction = reduction_name(reduction, size_average, reduce)
     if not isinstance(target, Tensor) or input._array.shape != target._array.shape:
         input, target = _pair("mse_loss", input, target)
     if reduction == "mean" and weight is None and input._array.size:
@@ -188,7 +537,7 @@ def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any
     tensor(2.)
     """
     input, target = _pair("l1_loss", input, target)
-    return _finish(_abs(sub(input, target)), _reduction(reduction, size_average, reduce))
+    return _finish(_abs(sub(input, target)), reduction_name(reduction, size_average, reduce))
 
 
 def smooth_l1_loss(
@@ -200,11 +549,13 @@ def smooth_l1_loss(
     >>> smooth_l1_loss(tensor([0.5, 3.0]), tensor([0.0, 0.0]))
     tensor(1.3125)
     """
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     input, target = _pair("smooth_l1_loss", input, target)
     d = sub(input, target)
     size = _abs(d)
     elements = size if beta == 0 else where(size < beta, mul(mul(d, d), 0.5 / beta), sub(size, 0.5 * beta))
-    return _finish(elements, _reduction(reduction, size_average, reduce))
+    return _finish(elements, reduction_name(reduction, size_average, reduce))
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
@@ -214,6 +565,8 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     >>> huber_loss(tensor([0.5, 3.0]), tensor([0.0, 0.0]))
     tensor(1.3125)
     """
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
     return mul(smooth_l1_loss(input, target, reduction=reduction, beta=delta), delta)
 
 
@@ -253,7 +606,7 @@ def binary_cross_entropy(
     >>> binary_cross_entropy(tensor([0.5, 0.0]), tensor([1.0, 1.0]))
     tensor(50.3466)
     """
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = reduction_name(reduction, size_average, reduce)
     if not isinstance(target, Tensor) or input._array.shape != target._array.shape:
         shape = tuple(target.shape) if isinstance(target, Tensor) else type(target).__name__
         raise ValueError(
@@ -265,8 +618,9 @@ def binary_cross_entropy(
         np.minimum.reduce(values, None) >= 0 and np.maximum.reduce(values, None) <= 1
     ):
         raise RuntimeError(
-            f"all elements of input should be between 0 and 1, and they go from {values.min():.4g} to {values.max():.4g}: "
-            "apply `sigmoid` first, or use `binary_cross_entropy_with_logits`."
+            f"all elements of input should be between 0 and 1, and they go from {np.nanmin(values):.4g} to "
+            f"{np.nanmax(values):.4g}{', and some are nan' if np.isnan(values).any() else ''}: apply `sigmoid` first, or use "
+            "`binary_cross_entropy_with_logits`."
         )
     if weight is None:
         return _binary_cross_entropy(input, target, reduction=reduction)
@@ -281,7 +635,7 @@ def binary_cross_entropy(
     ],
     dx=lambda g, x, target, *, reduction: g  # ∂C/∂Z = A − y with A = σ(Z)   S1
     * _scale(x.shape, reduction)
-    * (0.5 + 0.5 * np.tanh(0.5 * x) - target),
+    * (on(sigmoid, x) - target),
     dtarget=lambda g, x, *, reduction: -g * _scale(x.shape, reduction) * x,
 )
 def _binary_cross_entropy_with_logits(x: Array, target: Array, *, reduction: str) -> Array:
@@ -313,8 +667,8 @@ def binary_cross_entropy_with_logits(
     >>> binary_cross_entropy_with_logits(tensor([0.0, 1000.0]), tensor([1.0, 1.0]))
     tensor(0.3466)
     """
-    reduction = _reduction(reduction, size_average, reduce)
-    if input.shape != target.shape:
+    reduction = reduction_name(reduction, size_average, reduce)
+    if input._array.shape != target._array.shape:
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape}): write `target.view_as(input)`, or "
             "`target.unsqueeze(1)` for a column of outputs."
@@ -330,12 +684,6 @@ def binary_cross_entropy_with_logits(
 
 
 # -- cross-entropy -----------------------------------------------------------------------------------------------------
-
-
-def _softmax(x: Any) -> Any:
-    """e^{z − max z} / Σ e^{z − max z} along axis 1, the classes; the largest exponent is 0 (S1)."""
-    e = np.exp(x - np.max(x, axis=1, keepdims=True))
-    return e / np.sum(e, axis=1, keepdims=True)
 
 
 def _cross_entropy_kernel(x: Array, target: Array) -> tuple[Array, Array]:
@@ -362,7 +710,9 @@ def _cross_entropy_dx_kernel(g: Array, x: Array, target: Array, a: Array) -> Arr
     "CE∘softmax",
     r"\operatorname{CE}(\operatorname{softmax}({x}), {target})",
     samples=lambda draw: [(draw.uniform((4, 3), -2, 2), draw.integers((4,), 0, 3))],
-    dx=lambda g, x, target: (g / len(target)) * (_softmax(x) - (target[:, None] == np.arange(x.shape[1]))),  # A − y   S1
+    dx=lambda g, x, target: g  # ∂C/∂Z = (A − y)/n with A = softmax(Z), and y 1 at the class of each sample, 0 elsewhere   S1
+    / target.shape[0]
+    * (on(_softmax, x, dim=1) - (target[:, None] == np.arange(x.shape[1]))),
     kernel=_cross_entropy_kernel,
     kernel_keeps=True,
     kernel_dx=_cross_entropy_dx_kernel,
@@ -406,11 +756,15 @@ def cross_entropy(
     tensor(0.6931)
     """
     if reduction != "mean" or size_average is not None or reduce is not None:
-        reduction = _reduction(reduction, size_average, reduce)
-    if target.dtype.kind == "f":
-        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+        reduction = reduction_name(reduction, size_average, reduce)
     axis = 1 if input._array.ndim > 1 else 0
     classes: int = input._array.shape[axis]
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    _check_weight("cross_entropy", weight, classes)
+    if target._array.dtype.kind == "f":
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    target = _one_sample(input, target)
     all_count = _check_classes("cross_entropy", input, target, classes, ignore_index)
     if all_count and weight is None and label_smoothing == 0 and reduction == "mean" and input._array.ndim == 2:
         return _cross_entropy(input, target)
@@ -436,8 +790,8 @@ def _soft_cross_entropy(
     """Cross-entropy against probabilities, −Σ y log softmax(z)."""
     if input.shape != target.shape:
         raise RuntimeError(
-            f"cross_entropy: a target of dtype {target.dtype} holds probabilities and must have the input's shape "
-            f"{tuple(input.shape)}, not {tuple(target.shape)}. For class numbers, write `target.long()`."
+            f"expected target dtype to be Long or Byte, but got {target.dtype}: cross_entropy takes class numbers, write "
+            f"`target.long()`, or probabilities, of the input's shape {tuple(input.shape)}; this has {tuple(target.shape)}."
         )
     axis = 1 if input.ndim > 1 else 0
     if label_smoothing:
@@ -453,14 +807,12 @@ def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignor
     """Refuse targets that are not class numbers of this input, before anything is computed; say if none is ignored."""
     values, have = target._array, input._array.shape
     if values.dtype.kind not in "iu":
-        raise RuntimeError(f"{name}: expected class numbers of dtype int64, got {target.dtype}: write `target.long()`")
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {target.dtype}: {name} takes class numbers, `target.long()`."
+        )
     expected = (*have[:1], *have[2:]) if len(have) > 1 else ()
     if values.shape != expected:
-        raise ValueError(
-            f"{name}: Expected input batch_size ({have[0] if have else 1}) to match target batch_size "
-            f"({values.shape[0] if values.ndim else 1}): for an input of shape {tuple(have)} the target must have shape "
-            f"{tuple(expected)}, and it has {tuple(values.shape)}."
-        )
+        raise _wrong_classes(name, have, values.shape, expected)
     if not isinstance(values, np.ndarray) or not values.size:
         return False
     low, high = np.minimum.reduce(values, None), np.maximum.reduce(values, None)
@@ -469,8 +821,39 @@ def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignor
     counted = values[values != ignore_index]
     wrong = counted[(counted < 0) | (counted >= classes)]
     if wrong.size:
-        raise IndexError(f"{name}: Target {wrong[0]} is out of bounds: the input has {classes} classes, numbered from 0.")
+        raise IndexError(f"Target {wrong[0]} is out of bounds. {name}: the input has {classes} classes, numbered from 0.")
     return bool(counted.size == values.size)
+
+
+def _wrong_classes(name: str, have: tuple[int, ...], given: tuple[int, ...], expected: tuple[int, ...]) -> Exception:
+    """The error for class numbers whose shape does not fit the input: PyTorch's type and words, and the way out."""
+    rule = f" {name}: for an input of shape {have} the class numbers must have shape {expected}, and they have {given}."
+    if given == have:
+        return RuntimeError(
+            f"Expected floating point type for target with class probabilities, got integers.{rule} Rows of 0 and 1 become "
+            "class numbers by `target.argmax(1)`, probabilities by `target.float()`."
+        )
+    if len(have) < 3 and len(given) > 1:
+        return RuntimeError(f"0D or 1D target tensor expected, multi-target not supported.{rule} Write `target.squeeze(1)`.")
+    if given[:1] != expected[:1]:
+        return ValueError(
+            f"Expected input batch_size ({have[0] if have else 1}) to match target batch_size ({given[0] if given else 0})."
+            + rule
+        )
+    return RuntimeError(f"Expected target size {list(expected)}, got {list(given)}.{rule}")
+
+
+def _check_weight(name: str, weight: Tensor | None, classes: int) -> None:
+    if weight is not None and weight.shape != (classes,):
+        raise RuntimeError(
+            f"{name}: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+            f"shape: {list(weight.shape)}"
+        )
+
+
+def _one_sample(input: Tensor, target: Tensor) -> Tensor:
+    """The class number of a single sample, (classes,), which may be given with an axis of its own."""
+    return reshape(target, ()) if input._array.ndim == 1 and target._array.shape == (1,) else target
 
 
 def nll_loss(
@@ -488,8 +871,10 @@ def nll_loss(
     >>> nll_loss(tensor([[-0.5, -1.0]]), tensor([1]))
     tensor(1.)
     """
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = reduction_name(reduction, size_average, reduce)
     axis = 1 if input.ndim > 1 else 0
+    _check_weight("nll_loss", weight, input.shape[axis])
+    target = _one_sample(input, target)
     _check_classes("nll_loss", input, target, input.shape[axis], ignore_index)
     counted = np.asarray(target._array != ignore_index)
     chosen = wrap(np.where(counted, target._array, 0).astype(np.int64))
@@ -523,7 +908,136 @@ def kl_div(
         elements = sub(mul(target, log(safe)), mul(target, input))
     if reduction == "batchmean":
         return div(_sum(elements), max(input.shape[0], 1) if input.ndim else 1)
-    return _finish(elements, _reduction(reduction, size_average, reduce))
+    return _finish(elements, reduction_name(reduction, size_average, reduce))
+
+
+# -- losses for counts, for a mean with its variance, and for pairs ---------------------------------------------------------
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: Any = None,
+    eps: float = 1e-8,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """How unlikely a count y is where λ are expected: λ − y log λ, without the constant log y!.
+
+    Args:
+        input: log λ, or λ with `log_input=False` (then log(λ + eps) is taken).
+        target: the counts y.
+        full: add Stirling's approximation of log y!, y log y − y + ½ log 2πy, where y > 1.
+
+    >>> from tinygrad_fr import tensor
+    >>> poisson_nll_loss(tensor([0.0]), tensor([3.0]))
+    tensor(1.)
+    """
+    elements = sub(exp(input), mul(target, input)) if log_input else sub(input, mul(target, log(add(input, eps))))
+    if full:
+        y = where(target > 1, target, 1.0)
+        stirling = mul(y, log(y)) - y + mul(log(mul(y, 2 * math.pi)), 0.5)
+        elements = add(elements, where(target > 1, stirling, 0.0))
+    return _finish(elements, reduction_name(reduction, size_average, reduce))
+
+
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """How unlikely y is under a normal distribution of mean x and variance v: ½ (log v + (x − y)² / v).
+
+    Args:
+        input: the means x.
+        target: the observed y, of the same shape.
+        var: the variances v: a number, a tensor of the input's shape, or one for each row.
+        full: add the constant ½ log 2π.
+        eps: variances below are raised to it; their gradient is what it would be without.
+
+    Raises:
+        ValueError: for a variance that is negative or has another shape.
+
+    >>> from tinygrad_fr import tensor
+    >>> gaussian_nll_loss(tensor([1.0]), tensor([3.0]), tensor([1.0]))
+    tensor(2.)
+    """
+    var = var if isinstance(var, Tensor) else wrap(np.full(input.shape, var, input.dtype))
+    if var.shape == input.shape[:-1] and input.ndim:
+        var = unsqueeze(var, -1)
+    if var.shape != input.shape and var.shape != (*input.shape[:-1], 1):
+        raise ValueError(f"var is of incorrect size: {tuple(var.shape)}, for an input of shape {tuple(input.shape)}")
+    if (var._array < 0).any():
+        raise ValueError("var has negative entry/entries: a variance is a square, for instance `torch.exp(log_var)`")
+    var = add(var, wrap(np.maximum(var._array, eps) - var._array))
+    elements = mul(add(log(var), div(square(sub(input, target)), var)), 0.5)
+    if full:
+        elements = add(elements, 0.5 * math.log(2 * math.pi))
+    return _finish(elements, reduction_name(reduction))
+
+
+def hinge_embedding_loss(
+    input: Tensor, target: Tensor, margin: float = 1.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Tensor:
+    """Distances x of pairs: x itself where the pair is alike (y = 1), max(0, margin − x) where it is not (y = −1).
+
+    >>> from tinygrad_fr import tensor
+    >>> hinge_embedding_loss(tensor([0.5, 0.2]), tensor([1.0, -1.0]), reduction="none")
+    tensor([0.5000, 0.8000])
+    """
+    apart = clamp(margin - input, min=0)
+    elements = add(where(target == -1, 0.0, input), where(target == 1, 0.0, apart))
+    return _finish(elements, reduction_name(reduction, size_average, reduce))
+
+
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0.0,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, −y (x₁ − x₂) + margin): y = 1 asks for x₁ above x₂, y = −1 for the contrary.
+
+    >>> from tinygrad_fr import tensor
+    >>> margin_ranking_loss(tensor([1.0, 1.0]), tensor([3.0, 0.0]), tensor([1.0, 1.0]), reduction="none")
+    tensor([2., 0.])
+    """
+    if not input1.ndim == input2.ndim == target.ndim:
+        raise RuntimeError(
+            f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {input1.shape}, "
+            f"input2: {input2.shape}, target: {target.shape}"
+        )
+    elements = clamp(add(mul(mul(target, -1), sub(input1, input2)), margin), min=0)
+    return _finish(elements, reduction_name(reduction, size_average, reduce))
+
+
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0.0,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The angle between pairs of vectors: 1 − cos where they are alike (y = 1), max(0, cos − margin) where not (y = −1).
+
+    >>> from tinygrad_fr import tensor
+    >>> x = tensor([[1.0, 0.0], [1.0, 0.0]])
+    >>> cosine_embedding_loss(x, tensor([[0.0, 1.0], [2.0, 0.0]]), tensor([1.0, -1.0]), reduction="none")
+    tensor([1., 1.])
+    """
+    if target.ndim > 1:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported: one 1 or −1 for each pair of vectors.")
+    tiny = 1e-12  # PyTorch's, under the root
+    lengths = mul(add(_sum(square(input1), -1), tiny), add(_sum(square(input2), -1), tiny))
+    cosine = mul(_sum(mul(input1, input2), -1), rsqrt(lengths))
+    alike, apart = 1 - cosine, clamp(sub(cosine, margin), min=0)
+    elements = add(where(target == 1, alike, 0.0), where(target == -1, apart, 0.0))
+    return _finish(elements, reduction_name(reduction, size_average, reduce))
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
@@ -533,8 +1047,6 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     >>> normalize(tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
-    from tinygrad_fr.operations.activations import clamp
-
     return div(input, clamp(norm(input, p, dim, keepdim=True), min=eps))
 
 

@@ -204,16 +204,6 @@ def softsign(input: Tensor) -> Tensor:
     return div(input, add(abs(input), 1))
 
 
-def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """The rectifier cut at 6, min(max(0, x), 6).
-
-    >>> from tinygrad_fr import tensor
-    >>> relu6(tensor([-1.0, 3.0, 8.0]))
-    tensor([0., 3., 6.])
-    """
-    return _into(input, clamp(input, 0, 6), inplace)
-
-
 @operation(
     "clamp",
     r"\operatorname{clamp}({x})",

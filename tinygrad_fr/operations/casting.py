@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_fr.node import Array, user_site
 from tinygrad_fr.operation import implements, operation
+from tinygrad_fr.operations.storage import whole
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 from tinygrad_fr.values import DEVICES, check_device
 
@@ -41,10 +42,11 @@ def _numpy_copy(a: Tensor, order: str = "K", subok: bool = False) -> Tensor:
     return clone(a)
 
 
-_DTYPES = {
+TYPES = {
     "FloatTensor": np.float32, "DoubleTensor": np.float64, "HalfTensor": np.float16, "LongTensor": np.int64,
     "IntTensor": np.int32, "ShortTensor": np.int16, "CharTensor": np.int8, "ByteTensor": np.uint8, "BoolTensor": np.bool_,
 }  # fmt: skip
+"""PyTorch's old names of tensors by their dtype."""
 
 
 def to(
@@ -89,10 +91,10 @@ def type_(self: Tensor, dtype: Any = None) -> Any:
     ('torch.FloatTensor', tensor([1.]))
     """
     if dtype is None:
-        return next((f"torch.{name}" for name, known in _DTYPES.items() if self.dtype == known), str(self.dtype))
+        return next((f"torch.{name}" for name, known in TYPES.items() if self.dtype == known), str(self.dtype))
     if isinstance(dtype, str):
-        dtype = _DTYPES.get(dtype.removeprefix("torch."), dtype)
-    return to(self, getattr(dtype, "__name__", None) in _DTYPES and _DTYPES[dtype.__name__] or dtype)
+        dtype = TYPES.get(dtype.removeprefix("torch."), dtype)
+    return to(self, getattr(dtype, "__name__", None) in TYPES and TYPES[dtype.__name__] or dtype)
 
 
 def _converter(name: str, dtype: Any) -> Callable[[Tensor], Tensor]:
@@ -184,6 +186,16 @@ def element_size(self: Tensor) -> int:
     return int(self._array.itemsize)
 
 
+def nbytes(self: Tensor) -> int:
+    """The bytes that all elements take.
+
+    >>> from tinygrad_fr import zeros
+    >>> nbytes(zeros(2, 3))
+    24
+    """
+    return int(self._array.nbytes)
+
+
 def data_ptr(self: Tensor) -> int:
     """The address of the first element: two tensors that share memory from the start have the same."""
     return int(np.asarray(self._array).ctypes.data)
@@ -196,10 +208,7 @@ def storage_offset(self: Tensor) -> int:
     >>> storage_offset(zeros(2, 3)[1])
     3
     """
-    base = self._array
-    while isinstance(getattr(base, "base", None), np.ndarray):
-        base = base.base
-    return (data_ptr(self) - int(np.asarray(base).ctypes.data)) // element_size(self)
+    return (data_ptr(self) - int(np.asarray(whole(self._array)).ctypes.data)) // element_size(self)
 
 
 def numel(self: Tensor) -> int:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from tinygrad_fr.node import Array
-from tinygrad_fr.operation import implements, operation
+from tinygrad_fr.operation import implements, on, operation
 from tinygrad_fr.operations.shaping import broadcast_to, read_dim, reshape
 from tinygrad_fr.tensor import Tensor, wrap
 from tinygrad_fr.values import as_array
@@ -40,13 +39,6 @@ CHOICE: dict[str, type[ValuesIndices]] = {
     for name in ("max", "min", "sort", "topk", "median")
 }
 """The pair that each function returns, under its name."""
-
-
-def _on(recorder: Callable[..., Tensor], *args: Any, **params: Any) -> Any:
-    """The operation itself for Tensors, its bare formula for arrays: a gradient formula may meet either."""
-    if any(isinstance(a, Tensor) for a in args):
-        return recorder(*args, **params)
-    return recorder.operation.forward(*args, **params)  # type: ignore[attr-defined]
 
 
 # -- x[index] and its transpose ----------------------------------------------------------------------------------------
@@ -112,7 +104,7 @@ def _put(x: Array, *, shape: tuple[int, ...], index: Index) -> Array:
         ((draw.uniform((2, 3, 2), -2, 2),), {"index": (slice(None), np.array([[0, 0], [2, 1]]))}),
         ((draw.uniform((3,), -2, 2),), {"index": (np.array([True, False, True]),)}),
     ],
-    dx=lambda g, x_shape, *, index: _on(_put, g, shape=x_shape, index=index),
+    dx=lambda g, x_shape, *, index: on(_put, g, shape=x_shape, index=index),
     kernel_dx=_put_kernel,
 )
 def _getitem(x: Array, *, index: Index) -> Array:
@@ -292,7 +284,7 @@ def _index_error(shape: tuple[int, ...], key: Index, error: Exception) -> IndexE
         ((draw.uniform((3, 2), -2, 2), draw.uniform((2, 2), -2, 2)), {"index": (np.array([2, 0]),)}),
         ((draw.uniform((3,), -2, 2), draw.uniform((1,), -2, 2)), {"index": (np.array([True, False, True]),)}),
     ],
-    dx=lambda g, *, index: _on(_index_put, g, 0, index=index),  # what was overwritten has no influence
+    dx=lambda g, *, index: on(_index_put, g, 0, index=index),  # what was overwritten has no influence
     dvalue=lambda g, *, index: g[index],
 )
 def _index_put(x: Array, value: Array, *, index: Index) -> Array:
@@ -396,7 +388,7 @@ def _add_along(x: Array, indices: Array, *, shape: tuple[int, ...], dim: int) ->
         ((draw.uniform((3, 4), -2, 2), draw.integers((1, 4), 0, 3)), {"dim": 0}),
         ((draw.uniform((2, 3, 2), -2, 2), draw.integers((2, 5, 1), 0, 3)), {"dim": 1}),
     ],
-    dx=lambda g, x_shape, indices, *, dim: _on(_add_along, g, indices, shape=x_shape, dim=dim),
+    dx=lambda g, x_shape, indices, *, dim: on(_add_along, g, indices, shape=x_shape, dim=dim),
     kernel_dx=_add_along_kernel,
 )
 def _take_along(x: Array, indices: Array, *, dim: int) -> Array:

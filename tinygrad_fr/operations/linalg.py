@@ -9,9 +9,9 @@ import numpy as np
 
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements, operation
-from tinygrad_fr.operations.arithmetic import add, into, mul
+from tinygrad_fr.operations.arithmetic import add, into, mul, sub
 from tinygrad_fr.operations.reductions import sum
-from tinygrad_fr.operations.shaping import diagonal, squeeze, unsqueeze
+from tinygrad_fr.operations.shaping import diagonal, roll, squeeze, unsqueeze
 from tinygrad_fr.tensor import Tensor, wrap
 from tinygrad_fr.values import as_array
 
@@ -207,9 +207,65 @@ def trace(input: Tensor) -> Tensor:
     return sum(diagonal(input))
 
 
+@operation(
+    "⁻¹",
+    r"{x}^{-1}",
+    floats=True,
+    numpy=[np.linalg.inv],
+    samples=lambda draw: [
+        (draw.uniform((3, 3)) + 3 * np.eye(3, dtype=draw.dtype),),
+        (draw.uniform((2, 2, 2)) + 3 * np.eye(2, dtype=draw.dtype),),
+    ],
+    dx=lambda g, y: -(_t(y) @ g @ _t(y)),  # d(A⁻¹) = −A⁻¹ dA A⁻¹
+)
+def inverse(x: Array) -> Array:
+    """The inverse A⁻¹ of a matrix, or of each matrix of a batch, with A A⁻¹ = 1; ∂E/∂A = −A⁻ᵗ ∂E/∂A⁻¹ A⁻ᵗ.
+
+    Raises:
+        RuntimeError: for a matrix that is singular, or not square.
+
+    >>> from tinygrad_fr import tensor
+    >>> inverse(tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
+    if x.dtype == np.float16:  # which LAPACK has not
+        return np.linalg.inv(x.astype(np.float32)).astype(x.dtype)
+    return np.linalg.inv(x)
+
+
+def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    """The cross product of vectors of length 3 that lie along `dim`: (u × v)ᵢ = uᵢ₊₁ vᵢ₊₂ − uᵢ₊₂ vᵢ₊₁, indices modulo 3.
+
+    Other axes broadcast. Without `dim` it is the first axis of length 3.
+
+    Raises:
+        RuntimeError: when there is no such axis, or the numbers of axes differ.
+
+    >>> from tinygrad_fr import tensor
+    >>> cross(tensor([1, 0, 0]), tensor([0, 1, 0]))
+    tensor([0, 0, 1])
+    """
+    if input.ndim != other.ndim:
+        raise RuntimeError(
+            f"linalg.cross: inputs must have the same number of dimensions, and have shapes {tuple(input.shape)} and "
+            f"{tuple(other.shape)}: insert an axis with `.unsqueeze(dim)`."
+        )
+    if dim is None:
+        if 3 not in input.shape:
+            raise RuntimeError(f"no dimension of size 3 in input, of shape {tuple(input.shape)}")
+        dim = input.shape.index(3)
+    if input.size(dim) != 3 or other.size(dim) != 3:
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.size(dim)} and {other.size(dim)}: a cross "
+            "product is one of vectors in space."
+        )
+    return sub(mul(roll(input, -1, dim), roll(other, -2, dim)), mul(roll(input, -2, dim), roll(other, -1, dim)))
+
+
 def _linear_hint(x: tuple[int, ...], w: tuple[int, ...], *_: tuple[int, ...]) -> str:
     text = f"linear computes X Wᵗ + b: mat1 and mat2 shapes cannot be multiplied ({x[-2] if len(x) > 1 else 1}x{x[-1]} and "
-    text += f"{w[-1]}x{w[0]}): the layer takes {w[-1]} features and the input has {x[-1]}."
+    text += f"{w[-1]}x{w[0]}): the layer takes in_features={w[-1]} and the input has {x[-1]}."
     return text + " Flatten the input first, `x.flatten(1)`, if it is a batch of images." if len(x) > 2 else text
 
 
