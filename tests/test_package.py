@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import tinygrad_fr
-from tinygrad_fr import datasets, demo
+from tinygrad_fr import datasets, demo, nn
 from tinygrad_fr.__main__ import language, main
 from tinygrad_fr.datasets import digits, load_digits
 
@@ -247,9 +247,37 @@ def test_the_lesson_fits_on_a_screen() -> None:
     assert len(lesson) <= 40
 
 
-def test_the_demo_speaks_french(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--epochs", "1", "--lang", "fr"]) == 0
+def test_the_demo_leaves_a_network_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The checkpoint gives back the network; what cannot be drawn is said, with the line that helps."""
+    accuracy = demo.run(epochs=2, lang="en", folder=tmp_path / "here" / "and there")
     said = capsys.readouterr().out
+    folder = tmp_path / "here" / "and there"
+    model = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
+    model.load_state_dict(tinygrad_fr.load(folder / "model.safetensors"))
+    _, (images, labels) = digits()
+    guesses = model(tinygrad_fr.from_numpy(images)).argmax(dim=1).numpy()
+    assert float((guesses == labels).mean()) == accuracy
+    for name in ("graph.svg", "loss.png", "mistakes.png"):
+        written, why = (folder / name).exists(), re.search(rf"{re.escape(name)} +not drawn: .*pip install", said)
+        assert written != bool(why), name
+        if written:
+            assert (folder / name).stat().st_size > 1000
+    if (folder / "graph.svg").exists():
+        graph = (folder / "graph.svg").read_text(encoding="utf-8")
+        assert "<svg" in graph and "tanh" in graph and "0.weight" in graph
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert main(["demo", "--out", str(tmp_path / "file" / "folder")]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("tinygrad_fr: ") and "epoch " not in said.out
+
+
+def test_the_demo_speaks_french(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--epochs", "1", "--lang", "fr", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert f"Dans le dossier {tmp_path} :" in said and "le réseau entraîné" in said
     assert "époque   perte  précision" in said and re.search(r"1  0,\d{4} +\d\d,\d %", said)
     assert {key: words.keys() for key, words in demo.WORDS.items()}["fr"] == demo.WORDS["en"].keys()
 
@@ -276,14 +304,18 @@ def test_a_demo_that_fails_says_why_and_exits_with_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(datasets, "_DIGITS", tmp_path / "digits_8x8.csv.gz")
-    assert main(["demo"]) == 1
+    assert main(["demo", "--out", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert said.startswith("tinygrad_fr: the digits that ship") and "Traceback" not in said
 
 
-def test_a_training_that_fails_exits_with_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_training_that_fails_exits_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
     def story(loss: float) -> Any:
-        return lambda epochs, seed: iter([demo.Epoch(1, loss, 0.1, np.zeros(360, np.int64))])
+        return lambda epochs, seed: iter([demo.Epoch(1, loss, 0.1, np.zeros(360, np.int64), nn.Linear(64, 10))])
 
     monkeypatch.setattr(demo, "train", story(float("nan")))
     assert main(["demo", "--lang", "en"]) == 1
@@ -318,8 +350,9 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == f"tinygrad_fr {tinygrad_fr.__version__}"
 
 
-def test_the_command_line_from_outside() -> None:
-    command = [sys.executable, "-W", "error", "-m", "tinygrad_fr", "demo", "--epochs", "1", "--lang", "fr"]
+def test_the_command_line_from_outside(tmp_path: Path) -> None:
+    options = ["--epochs", "1", "--lang", "fr", "--out", str(tmp_path)]
+    command = [sys.executable, "-W", "error", "-m", "tinygrad_fr", "demo", *options]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"}, timeout=300
     )

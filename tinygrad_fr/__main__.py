@@ -1,4 +1,4 @@
-"""The command line: `python -m tinygrad_fr demo [--epochs N] [--seed N] [--lang en|fr]`."""
+"""The command line: `python -m tinygrad_fr demo [--epochs N] [--seed N] [--lang en|fr] [--out FOLDER]`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ def parser() -> argparse.ArgumentParser:
     train = commands.add_parser(
         "demo",
         help="train a small network on handwritten digits, in a few seconds",
-        description="Train a small network, written with raw tensors, on the 8x8 digits that ship with the package.",
+        description="Train a small network on the 8x8 digits of the package, and leave it in a folder with pictures.",
     )
     train.add_argument("--epochs", type=_epochs, default=demo.EPOCHS, metavar="N", help="passes over the digits (%(default)s)")
     train.add_argument("--seed", type=_seed, default=0, metavar="N", help="where the random numbers start (%(default)s)")
     train.add_argument("--lang", choices=("en", "fr"), default=language(), help="what to speak (here: %(default)s)")
+    train.add_argument("--out", default=demo.FOLDER, metavar="FOLDER", help="where the results go (%(default)s)")
     return main
 
 
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser().print_help()
         return 0
     try:
-        demo.run(options.epochs, options.seed, options.lang)
+        demo.run(options.epochs, options.seed, options.lang, options.out)
     except (OSError, RuntimeError, ValueError) as error:
         print(f"tinygrad_fr: {error}", file=sys.stderr)
         return 1
