@@ -187,7 +187,7 @@ def draw(net: Network, errors: Sequence[float], file: str, lang: str) -> None:
         figure.legend(loc="outside upper right", ncols=2, frameon=False)
         bar = figure.colorbar(filled, ax=right, ticks=[-0.5, 0, 0.5, 1], label=words["surface"])
         for axis in (left.yaxis, bar.ax.yaxis):
-            axis.set_major_formatter(lambda value, _: number(value, "g", lang))
+            axis.set_major_formatter(lambda value, _: number(value, "g", lang).replace("-", "−"))
         figure.savefig(file)
     print(words["saved"].format(file=file))
 

@@ -146,8 +146,8 @@ WORDS = {
         "two": "\nTwo classes (crescents), sigmoid and cross-entropy, {steps} steps",
         "three": "\nThree classes (spiral), softmax and cross-entropy, {steps} steps",
         "shares": "  without a hidden layer: {line} of the points in the right class; with {hidden} hidden neurons: {net}",
-        "line": "without hidden layer",
-        "net": "with hidden layer",
+        "line": "no hidden layer",
+        "net": "with a hidden layer",
         "class": "class {n}",
         "saved": "Picture: {file}",
         "no matplotlib": "No picture: matplotlib is not installed. To have it: python -m pip install matplotlib",
@@ -191,7 +191,7 @@ def draw(tasks: tuple[Task, Task], file: str, lang: str) -> None:
             with torch.no_grad():
                 line, net = (task.read(model(plane)).reshape(400, 400).numpy() for model in (task.line, task.net))
             grid = (side.numpy(), side.numpy())
-            axes.contourf(*grid, net, levels=[-0.5, 0.5, 1.5, 2.5], colors=["#fdd9a0", "#c6dbef", "#8c96c6"])
+            axes.contourf(*grid, net, levels=[-0.5, 0.5, 1.5, 2.5], colors=["#feedde", "#9ecae1", "#807dba"])
             axes.contour(*grid, net, levels=[0.5, 1.5], colors="black", linewidths=4)
             axes.contour(*grid, line, levels=[0.5, 1.5], colors="black", linewidths=3, linestyles="dotted")
             for n, (marker, colour) in enumerate((("s", "white"), ("o", "black"), ("^", "tab:orange"))):

@@ -10,7 +10,7 @@ import handwritten_s0_s2 as by_hand
 import numpy as np
 import pytest
 from handwritten_s0_s2 import Array
-from lessons import command_line, numbers, pictures, same_in_both_languages
+from lessons import command_line, numbers, on_pytorch, pictures, same_in_both_languages, without_rounding
 
 import tinygrad_fr as tg
 from examples import s0_xor_layers as lesson
@@ -146,13 +146,21 @@ def test_english_and_french(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
 def test_quick_from_the_command_line(lang: str) -> None:
-    said = command_line("s0_xor_layers.py", "--quick", "--lang", lang)
+    said = command_line("s0_xor_layers.py", lang)
     assert {"en": "epoch 200/200    error=0.01", "fr": "époque 200/200    erreur=0,01"}[lang] in said
     assert len(said.splitlines()) < 40
 
 
+def test_pytorch_prints_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for twin in (on_pytorch(lesson), lesson):
+        twin.main("en", epochs=100, every=10)
+        said.append(without_rounding(capsys.readouterr().out))
+    assert said[0] == said[1]
+
+
 def test_the_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pictures(lesson, tmp_path, epochs=60, every=100)
+    assert pictures(lesson, tmp_path, epochs=60, every=100) > 0.2  # the answers fill the right half
     assert str(tmp_path / "en.png") in capsys.readouterr().out
 
 

@@ -11,7 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lessons import command_line, numbers, pictures, same_in_both_languages, without_comparisons
+from lessons import (
+    ENGLISH,
+    FRENCH,
+    command_line,
+    numbers,
+    on_pytorch,
+    pictures,
+    same_in_both_languages,
+    without_comparisons,
+    without_rounding,
+    words,
+)
 
 import tinygrad_fr as tg
 from examples import s1_activations, s1_classification, s1_pathologies
@@ -24,7 +35,7 @@ PICTURED = [s1_activations, s1_classification]
 
 def quickly(lesson: ModuleType, lang: str, **options: Any) -> None:
     """The lesson, with few steps where it has a choice."""
-    if lesson is s1_classification:
+    if lesson.__name__.startswith(s1_classification.__name__):
         options.setdefault("steps", 20)
     lesson.main(lang, **options)
 
@@ -159,6 +170,16 @@ def test_the_pathologies_are_told_with_their_numbers(capsys: pytest.CaptureFixtu
     assert len(steps) == len(updates)
     assert "nan" in steps[-1] and "nan" not in "".join(steps[:-1])
     assert f"σ(10) = {1 / (1 + math.exp(-10)):.9f}" in said
+    for story in (
+        s1_pathologies.dead(nn.ReLU()),
+        s1_pathologies.dead(nn.LeakyReLU(0.1)),
+        s1_pathologies.saturated(nn.Sigmoid(), nn.MSELoss()),
+        s1_pathologies.saturated(nn.Tanh(), nn.MSELoss()),
+        s1_pathologies.saturated(nn.LeakyReLU(0.1), nn.MSELoss()),
+        s1_pathologies.saturated(nn.Sigmoid(), nn.BCELoss()),
+    ):
+        assert f"{story.cost:.4f} → {story.cost_after:.4f}" in said
+        assert f"{story.largest:.4f} → {story.largest_after:.4f}" in said
 
 
 # -- languages, command line, pictures -----------------------------------------------------------------------------------
@@ -176,9 +197,19 @@ def test_english_and_french(lesson: ModuleType, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize("lang", ["en", "fr"])
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_quick_from_the_command_line(lesson: ModuleType, lang: str) -> None:
-    said = command_line(Path(str(lesson.__file__)).name, "--quick", "--lang", lang)
+    said = command_line(Path(str(lesson.__file__)).name, lang)
     assert len(numbers(said)) > 20
+    assert words(said) & {"en": ENGLISH, "fr": FRENCH}[lang] and not words(said) & {"en": FRENCH, "fr": ENGLISH}[lang]
     assert len(said.splitlines()) < 60
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_pytorch_prints_the_same(lesson: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for twin in (on_pytorch(lesson), lesson):
+        quickly(twin, "en")
+        said.append(without_rounding(capsys.readouterr().out))
+    assert said[0] == said[1]
 
 
 def test_the_picture_of_the_activations(tmp_path: Path) -> None:
@@ -186,7 +217,7 @@ def test_the_picture_of_the_activations(tmp_path: Path) -> None:
 
 
 def test_the_picture_of_the_classes(tmp_path: Path) -> None:
-    pictures(s1_classification, tmp_path, steps=20)
+    assert pictures(s1_classification, tmp_path, steps=20) > 0.4  # the regions fill two squares
 
 
 @pytest.mark.parametrize("lang", ["en", "fr"])

@@ -10,7 +10,7 @@ import handwritten_s0_s2 as by_hand
 import numpy as np
 import pytest
 from handwritten_s0_s2 import Array
-from lessons import command_line, numbers, pictures, same_in_both_languages
+from lessons import command_line, numbers, on_pytorch, pictures, same_in_both_languages, without_rounding
 
 import tinygrad_fr as tg
 from examples import s2_people as lesson
@@ -119,8 +119,16 @@ def test_english_and_french(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("lang", ["en", "fr"])
 def test_quick_from_the_command_line(lang: str) -> None:
-    said = command_line("s2_people.py", "--quick", "--lang", lang)
+    said = command_line("s2_people.py", lang)
     assert {"en": "Epoch 90 loss: 0.026", "fr": "Époque 90 perte : 0,026"}[lang] in said
+
+
+def test_pytorch_prints_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for twin in (on_pytorch(lesson), lesson):
+        twin.main("en", epochs=100)
+        said.append(without_rounding(capsys.readouterr().out))
+    assert said[0] == said[1]
 
 
 def test_the_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -376,7 +376,7 @@ def compare(
     >>> good = compare("dw", 2 * w.detach(), w.grad)
     dw | exact: True | approximate: True | max difference: 0.0
     >>> bad = compare("dw", w.detach(), w.grad, lang="fr")
-    dw | exact : non | approché : non | écart maximal : 2.0 en [1] : à la main 2.0, automatique 4.0 (écart relatif 0.5). Il manque un facteur constant : automatique = 2.0 × à la main
+    dw | exact : non | approché : non | écart maximal : 2,0 en [1] : à la main 2,0, automatique 4,0 (écart relatif 0,5). Il manque un facteur constant : automatique = 2,0 × à la main
     >>> bool(good), bool(bad)
     (True, False)
     """  # noqa: E501 - the printed line is shown whole
@@ -397,23 +397,25 @@ def compare(
         approximate = bool(np.allclose(mine, auto, rtol=rtol, atol=atol))
         gap = float(gaps.max(initial=0.0))
         line = words["line"].format(
-            name=name, exact=words[str(exact)], approximate=words[str(approximate)], gap=_short(gap)
+            name=name, exact=words[str(exact)], approximate=words[str(approximate)], gap=_short(gap, lang)
         )
         where = None
         if not exact:
             where = tuple(int(n) for n in np.unravel_index(gaps.argmax(), gaps.shape))  # argmax stops at a nan
             x, y = float(mine[where]), float(auto[where])
-            found = {"mine": _short(x), "auto": _short(y), "relative": _short(relative)}
+        if where is not None and not approximate:
+            found = {"mine": _short(x, lang), "auto": _short(y, lang), "relative": _short(relative, lang)}
             line += words["where"].format(entry=list(where), **found)
             factor = y / x if x else 0.0
-            if not approximate and factor and np.allclose(factor * mine, auto, rtol=rtol, atol=atol):
-                line += words["sign" if math.isclose(factor, -1) else "factor"].format(factor=_short(factor))
+            if factor and np.allclose(factor * mine, auto, rtol=rtol, atol=atol):
+                line += words["sign" if math.isclose(factor, -1) else "factor"].format(factor=_short(factor, lang))
     return _told(Comparison(name, exact, approximate, gap, relative, where, line))
 
 
-def _short(number: float) -> float:
-    """Five digits are enough to read."""
-    return float(f"{number:.5g}")
+def _short(number: float, lang: str) -> str:
+    """Five digits are enough to read; in French, with a decimal comma."""
+    text = repr(float(f"{number:.5g}"))
+    return text.replace(".", ",") if lang == "fr" else text
 
 
 def _told(comparison: Comparison) -> Comparison:
