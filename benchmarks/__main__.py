@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from . import memory, startup, units
-from .frameworks import CONTESTANTS, SUBJECT, Framework, Start, check, installed
+from . import lessons, memory, startup, units
+from .frameworks import CONTESTANTS, MODULES, SUBJECT, Framework, Start, check, installed
 from .steps import CASES, Case
 from .timing import Sampler, race, timer_sampler
 
@@ -42,7 +42,9 @@ def step_sampler(start: Start) -> Sampler:
     return timer_sampler(lambda: timeit.Timer(start().step))
 
 
-def time_steps(cases: list[Case], found: dict[str, Framework], rounds: int, budget: float) -> dict[str, Any]:
+def time_steps(
+    title: str, cases: list[Case], found: dict[str, Framework], rounds: int, budget: float
+) -> dict[str, Any]:
     """Check every variant of every contestant, then race them; print the table and return all rounds."""
     results: dict[str, Any] = {}
     rows, notes = [], []
@@ -58,7 +60,7 @@ def time_steps(cases: list[Case], found: dict[str, Framework], rounds: int, budg
             best[name] = min(best.get(name, (float("inf"), "")), (1e6 * min(seconds), label))
         us = {name: value for name, (value, _) in best.items()}
         peer = min((name for name in PEERS if name in us), key=us.__getitem__, default=None)
-        cells = [f"{us[n]:.1f} ({us[n] / us['NumPy']:.2f}x)" if n in us else "-" for n in CONTESTANTS]
+        cells = [f"{us[n]:.1f} ({us[n] / us['NumPy']:.2f}x)" if n in us else "-" for n in found]
         against = f"{ratio(us.get(SUBJECT), us[peer])} {peer}" if peer else "-"
         rows.append([case.title, *cells, ratio(us.get(SUBJECT), us["NumPy"]), against])
         notes.append(f"  {case.name}: " + "; ".join(f"{n} {best[n][1]}" for n in best if best[n][1]))
@@ -68,13 +70,22 @@ def time_steps(cases: list[Case], found: dict[str, Framework], rounds: int, budg
             "best_peer": peer,
             "rounds_us": {f"{n} ({label})": [1e6 * s for s in times] for (n, label), times in timed.items()},
         }
-    header = ["step", *CONTESTANTS, f"{SUBJECT}/NumPy", f"{SUBJECT}/best peer"]
-    table(
-        "Training steps: forward + backward + update, microseconds (ratio to hand-written NumPy)",
-        header,
-        rows,
-    )
+    header = ["step", *found, f"{SUBJECT}/NumPy", f"{SUBJECT}/best peer"]
+    table(f"{title}, microseconds (ratio to hand-written NumPy)", header, rows)
     print("Quickest variants:", *notes, sep="\n")
+    return results
+
+
+def time_lessons(rounds: int, budget: float) -> dict[str, Any]:
+    """Race the lessons in examples/ against the course's own listings; print microseconds a sample."""
+    results: dict[str, Any] = {}
+    rows = []
+    for title, samplers in lessons.samplers().items():
+        timed = {name: 1e6 * min(s) for name, s in race(samplers, rounds, 10 * budget).items()}
+        results[title] = timed
+        rows.append([title, *(f"{us:.1f}" for us in timed.values()), ratio(timed[SUBJECT], timed["listing"])])
+    header = ["lesson", "the course's listing", SUBJECT, "ratio"]
+    table("Lessons: microseconds for each sample that is learnt from", header, rows)
     return results
 
 
@@ -140,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where the results go")
     parser.add_argument(
         "--only", action="append", metavar="NAME",
-        help=f"only rows named like NAME: {', '.join(c.name for c in CASES)}, units, memory, import",
+        help=f"only rows named like NAME: {', '.join(c.name for c in CASES)}, units, modules, lessons, memory, import",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     rounds = options.rounds or (2 if options.quick else 15)
@@ -149,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
     def wanted(name: str) -> bool:
         return not options.only or any(part in name for part in options.only)
 
-    if not any(wanted(name) for name in (*(c.name for c in CASES), "units", "memory", "import")):
+    if not any(wanted(name) for name in (*(c.name for c in CASES), "units", "modules", "lessons", "memory", "import")):
         parser.error("no row has such a name")
     found = installed()
     results: dict[str, Any] = {"environment": environment(found), "rounds": rounds, "quick": options.quick}
@@ -160,7 +171,13 @@ def main(arguments: list[str] | None = None) -> int:
     if wanted("units"):
         results["units"] = time_units(found, rounds, budget)
     if cases := [case for case in CASES if wanted(case.name)]:
-        results["steps"] = time_steps(cases, found, rounds, budget)
+        title = "Training steps: forward + backward + update"
+        results["steps"] = time_steps(title, cases, found, rounds, budget)
+    if cases := [case for case in CASES if wanted("modules") or wanted(case.name)]:
+        title = "The same through nn.Sequential, a loss module and optim.SGD with zero_grad"
+        results["modules"] = time_steps(title, cases, installed(MODULES), rounds, budget)
+    if wanted("lessons"):
+        results["lessons"] = time_lessons(rounds, budget)
     if wanted("memory"):
         results["memory"] = measure_memory(found)
     if wanted("import"):

@@ -113,6 +113,43 @@ def torch_like(name: str, module: str) -> Framework:
     return Framework(name, version, not is_torch, by_threads(start, threads))
 
 
+def module_step(model: Any, criterion: Any, optimizer: Any, x: Any, y: Any) -> Any:
+    """The step of every PyTorch tutorial."""
+    optimizer.zero_grad()
+    loss = criterion(model(x), y)
+    loss.backward()
+    optimizer.step()
+    return loss
+
+
+def with_modules(name: str, module: str) -> Framework:
+    """The same models as ``nn.Sequential``, with a loss module and ``optim.SGD``; PyTorch and tinygrad_fr."""
+    torch = importlib.import_module(module)
+
+    def start(case: Case) -> Run:
+        arrays, x_array, y_array = case.data()
+        activation, last, loss = case.modules
+        layers: list[Any] = []
+        for number, (w, b) in enumerate(zip(arrays[::2], arrays[1::2], strict=True), 1):
+            layer = torch.nn.Linear(*w.shape)
+            with torch.no_grad():
+                layer.weight.copy_(torch.tensor(np.ascontiguousarray(w.T)))
+                layer.bias.copy_(torch.tensor(b))
+            follows = last if 2 * number == len(arrays) else activation
+            layers += [layer] if follows == "Identity" else [layer, getattr(torch.nn, follows)()]
+        model, criterion = torch.nn.Sequential(*layers), getattr(torch.nn, loss)()
+        optimizer = torch.optim.SGD(model.parameters(), lr=case.lr)
+        x, y = torch.tensor(x_array), torch.tensor(y_array)
+        return Run(
+            lambda: module_step(model, criterion, optimizer, x, y),
+            lambda: [p.detach().numpy().T for p in model.parameters()],
+        )
+
+    is_torch = module == "torch"
+    threads = (torch.get_num_threads(), torch.set_num_threads) if is_torch else openblas()
+    return Framework(name, str(getattr(torch, "__version__", "?")), not is_torch, by_threads(start, threads))
+
+
 def pytorch_names(xp: Any, **own: Any) -> SimpleNamespace:
     """A peer's functions under PyTorch's names, to run the same forward text; weights are (in, out)."""
 
@@ -232,7 +269,9 @@ def hips_autograd() -> Framework:
     return Framework("autograd", metadata.version("autograd"), True, by_threads(start, openblas()))
 
 
-CONTESTANTS: dict[str, tuple[str, Callable[[], Framework]]] = {
+Contestants = dict[str, tuple[str, Callable[[], Framework]]]
+
+CONTESTANTS: Contestants = {
     "NumPy": ("numpy", hand_written),
     SUBJECT: (SUBJECT, lambda: torch_like(SUBJECT, SUBJECT)),
     "PyTorch": ("torch", lambda: torch_like("PyTorch", "torch")),
@@ -242,10 +281,18 @@ CONTESTANTS: dict[str, tuple[str, Callable[[], Framework]]] = {
 }
 
 
-def installed() -> dict[str, Framework]:
+MODULES: Contestants = {
+    "NumPy": ("numpy", hand_written),
+    SUBJECT: (SUBJECT, lambda: with_modules(SUBJECT, SUBJECT)),
+    "PyTorch": ("torch", lambda: with_modules("PyTorch", "torch")),
+}
+"""Those that offer layers, losses and optimisers as objects."""
+
+
+def installed(contestants: Contestants = CONTESTANTS) -> dict[str, Framework]:
     """The contestants that can be imported here; one that is present but broken fails loudly."""
     found: dict[str, Framework] = {}
-    for name, (module, make) in CONTESTANTS.items():
+    for name, (module, make) in contestants.items():
         try:
             found[name] = make()
         except ModuleNotFoundError as error:

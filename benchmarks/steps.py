@@ -197,6 +197,7 @@ class Case:
     forward: Callable[[Any, Any, Any, Any, Any], Any]
     by_hand: Callable[[Params, Array, Array, float], Any]
     targets: str  # "xor", "one-hot", "class" or "range"
+    modules: tuple[str, str, str]  # of the model in torch.nn: its activation, what follows the last layer, its loss
 
     def data(self) -> tuple[Params, Array, Array]:
         """Parameters [w1, b1, w2, b2, ...], w shaped (in, out); inputs; targets. Seeded: always the same."""
@@ -221,15 +222,15 @@ class Case:
 
 CASES = (
     Case("xor-tanh", "XOR 2-3-1 tanh, MSE, batch 1", (2, 3, 1), 1, 0.1,
-         xor_tanh_forward, xor_tanh_by_hand, "xor"),
+         xor_tanh_forward, xor_tanh_by_hand, "xor", ("Tanh", "Tanh", "MSELoss")),
     Case("xor-bce", "XOR 2-2-1 sigmoid, BCE, batch 4", (2, 2, 1), 4, 0.5,
-         xor_bce_forward, xor_bce_by_hand, "xor"),
+         xor_bce_forward, xor_bce_by_hand, "xor", ("Sigmoid", "Sigmoid", "BCELoss")),
     Case("mnist-sigmoid", "784-20-10 sigmoid, MSE, batch 1", (784, 20, 10), 1, 0.5,
-         mnist_sigmoid_forward, mnist_sigmoid_by_hand, "one-hot"),
+         mnist_sigmoid_forward, mnist_sigmoid_by_hand, "one-hot", ("Sigmoid", "Sigmoid", "MSELoss")),
     Case("mnist-tanh", "784-50-10 tanh, softmax CE, batch 64", (784, 50, 10), 64, 0.1,
-         mnist_tanh_forward, mnist_tanh_by_hand, "class"),
+         mnist_tanh_forward, mnist_tanh_by_hand, "class", ("Tanh", "Identity", "CrossEntropyLoss")),
     Case("mnist-relu", "784-512-512-10 relu, CE, batch 128", (784, 512, 512, 10), 128, 0.01,
-         mnist_relu_forward, mnist_relu_by_hand, "class"),
+         mnist_relu_forward, mnist_relu_by_hand, "class", ("ReLU", "Identity", "CrossEntropyLoss")),
     Case("deep-tanh", "50 layers of 32 tanh, MSE, batch 32", (32,) * 51, 32, 0.1,
-         deep_forward, deep_by_hand, "range"),
+         deep_forward, deep_by_hand, "range", ("Tanh", "Tanh", "MSELoss")),
 )  # fmt: skip
