@@ -375,6 +375,13 @@ def test_readme_s_two_commands_are_there() -> None:
         assert "pip install" in command and command.rstrip().endswith(words)
 
 
+def test_readme_s_model_prints_what_it_prints_with_pytorch(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(block("ci: model", "python"), {})
+    said = capsys.readouterr().out.splitlines()
+    losses = [float(line.rpartition(" ")[2]) for line in said]
+    assert losses == pytest.approx([1.1029, 0.5215, 0.3139], abs=2e-4)
+
+
 def test_readme_s_taste_runs(capsys: pytest.CaptureFixture[str]) -> None:
     exec(block("ci: taste", "python"), {})
     said = re.fullmatch(r"XOR is learnt, the loss is (\d\.\d+)\n", capsys.readouterr().out)
