@@ -78,7 +78,7 @@ def vary(train_set: Set, test_set: Set, epochs: int) -> dict[str, Curve]:
 
     long = accuracies(3 * epochs)
     return {
-        "epochs": {n: long[n - 1] for n in sorted({1, 2, epochs, 2 * epochs, 3 * epochs})},
+        "epochs": {n: long[n - 1] for n in sorted({1, (epochs + 1) // 2, epochs, 2 * epochs, 3 * epochs})},
         "hidden": {n: accuracies(epochs, hidden=n)[-1] for n in (2, 5, 10, 20, 50, 100)},
         "rate": {rate: accuracies(epochs, learn_rate=rate)[-1] for rate in (0.0001, 0.001, 0.01, 0.1, 1)},
     }

@@ -2,7 +2,9 @@
 
     python examples/s4_two_layers.py [--picture FILE] [--data FOLDER] [--lang en|fr] [--quick]
 
-The course derives dZ2, dW2, db2, dA1, dZ1, dW1 and db1 by hand; here `J.backward()` finds them.
+The course derives dZ2, dW2, db2, dA1, dZ1, dW1 and db1 by hand; here `J.backward()` finds them. XOR prints the course's digits.
+On MNIST, steps of η = 1 are so large that the training is chaotic: 1e-15 more in one weight is felt everywhere after 200 steps,
+and rounding alone decides whether 90.8 % or 91.6 % of the test are read right. The costs are near the course's, and not equal.
 """
 
 import argparse
@@ -162,7 +164,7 @@ def draw(xor_costs: Sequence[float], digit_costs: Sequence[float], mistakes: Seq
             axes.set(xlabel=words["iteration axis"], ylabel=words[label], ylim=(0, None))
             axes.yaxis.set_major_formatter(lambda value, _: number(value, "g", lang))
             axes.grid(alpha=0.4)
-        for axes in (tiles := grid.subplots(5, 5).ravel()):
+        for axes in (tiles := grid.subplots(-(-len(mistakes) // 5) or 1, 5).ravel()):
             axes.set_axis_off()
         for axes, (image, result, real) in zip(tiles, mistakes, strict=False):
             axes.imshow(image.reshape(side(image), side(image)), cmap="Greys")

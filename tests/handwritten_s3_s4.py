@@ -59,6 +59,34 @@ def s3_training(
         yield correct, flat(parameters)
 
 
+def s3_listing(images: Array, labels: Array, parameters: Sequence[Array], learn_rate: float, epochs: int) -> list[float]:
+    """The listing to the letter, lines 12 to 32, with nothing between them: what the program's time may be compared with.
+
+    The parameters are updated in place; returned is the share of images that each epoch read right.
+    """
+    w_i_h, b_i_h, w_h_o, b_h_o = parameters
+    shares = []
+    for _ in range(epochs):
+        nr_correct = 0
+        for img, l in zip(images, labels, strict=True):  # noqa: E741 - the document's name
+            img = img[:, None]  # the document writes img.shape += (1,)
+            l = l[:, None]  # noqa: E741
+            h_pre = b_i_h + w_i_h @ img
+            h = 1 / (1 + np.exp(-h_pre))
+            o_pre = b_h_o + w_h_o @ h
+            o = 1 / (1 + np.exp(-o_pre))
+            e = 1 / len(o) * np.sum((o - l) ** 2, axis=0)  # noqa: F841 - computed there, and not used
+            nr_correct += int(np.argmax(o) == np.argmax(l))
+            delta_o = o - l
+            w_h_o += -learn_rate * delta_o @ np.transpose(h)
+            b_h_o += -learn_rate * delta_o
+            delta_h = np.transpose(w_h_o) @ delta_o * (h * (1 - h))
+            w_i_h += -learn_rate * delta_h @ np.transpose(img)
+            b_i_h += -learn_rate * delta_h
+        shares.append(nr_correct / len(images))
+    return shares
+
+
 # -- S4: two layers, columns are samples ---------------------------------------------------------------------------------
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import itertools
-import os
 import re
 import subprocess
 import sys
@@ -15,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from handwritten_s3_s4 import Array, flat, s3_start, s3_training, sigmoid
-from lessons import ROOT, numbers, pictures, same_in_both_languages
+from handwritten_s3_s4 import Array, flat, s3_listing, s3_start, s3_training, sigmoid
+from lessons import ROOT, command_line, numbers, pictures, same_in_both_languages
 
 import tinygrad_fr as tg
 from examples import s3_mnist_one_by_one as lesson
@@ -24,6 +23,12 @@ from tinygrad_fr import datasets
 
 F = tg.nn.functional
 EXAMPLE = "s3_mnist_one_by_one.py"
+
+
+@pytest.fixture(autouse=True)
+def no_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests open none, also where there is a screen."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
 
 
 @pytest.fixture
@@ -128,6 +133,16 @@ def test_the_listing_s_order_can_be_had_with_two_calls_of_grad(which: str, count
     assert all(agree)
 
 
+def test_the_two_hand_written_forms_of_the_listing_agree() -> None:
+    images, labels = some_images("digits", 200)
+    start = s3_start(64, 20, 10, seed=4)
+    parameters = [p.copy() for p in start]
+    shares = s3_listing(images, np.eye(10)[labels], parameters, 0.01, epochs=2)
+    steps = list(by_hand(np.tile(images, (2, 1)), np.tile(labels, 2), start, 0.01, listing=True))
+    assert shares == np.array([correct for correct, _ in steps]).reshape(2, -1).mean(axis=1).tolist()
+    np.testing.assert_array_equal(flat(parameters), steps[-1][1])
+
+
 def test_the_program_and_the_listing_are_close_and_not_equal() -> None:
     images, labels = some_images("digits", 1437)
     start = s3_start(64, 20, 10, seed=1)
@@ -197,24 +212,37 @@ def test_three_epochs_over_mnist_are_above_91_percent() -> None:
 # -- what it prints ------------------------------------------------------------------------------------------------------
 
 
-def command_line(*options: str) -> str:
-    """What the program prints where the input ends at once."""
-    command = [sys.executable, "-W", "error", f"examples/{EXAMPLE}", *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(
-        command, input="", cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=300
-    )
-    assert done.returncode == 0 and not done.stderr, done.stderr
-    return done.stdout
+def same(english: str, french: str) -> None:
+    """`same_in_both_languages`, but for the command to download MNIST, and "Epoch :", which is what the course prints."""
+    same_in_both_languages(lesson, *(re.sub('python -c ".*"|Epoch :', "", said) for said in (english, french)))
 
 
 def test_english_and_french(no_mnist: None) -> None:
-    said = {lang: command_line("--quick", "--lang", lang) for lang in ("en", "fr")}
-    same_in_both_languages(lesson, said["en"], said["fr"])
+    said = {lang: command_line(EXAMPLE, lang) for lang in ("en", "fr")}
+    same(said["en"], said["fr"])
     assert "8×8" in said["fr"], "it says that MNIST is not there"
     assert re.findall(r"^Epoch : (\d), Précision : \d+,\d\d %$", said["fr"], re.MULTILINE) == ["0", "1", "2"]
     assert re.findall(r"^Epoch: (\d), Accuracy: \d+\.\d\d%$", said["en"], re.MULTILINE) == ["0", "1", "2"]
     assert said["fr"].endswith("Au revoir.\n") and said["en"].endswith("Goodbye.\n"), "nobody is at the keyboard"
+
+
+def test_it_prints_what_it_prints_on_pytorch(no_mnist: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two imports are changed, and nothing else; without PyTorch, what it printed (2.13) is recorded here."""
+    lesson.main("en", epochs=1, image=5)
+    said = capsys.readouterr().out
+    assert [accuracy for accuracy in numbers(said) if "." in accuracy] == ["0.01", "22.76", "40.00"]
+    pytest.importorskip("torch")
+    source = Path(str(lesson.__file__)).read_text(encoding="utf-8")
+    for ours, theirs in (
+        ("import tinygrad_fr as torch\n", "import torch\n"),
+        ("import tinygrad_fr.nn.functional as F\n", "import torch.nn.functional as F\n"),
+    ):
+        assert source.count(ours) == 1
+        source = source.replace(ours, theirs)
+    twin: dict[str, Any] = {"__name__": "on_pytorch"}
+    exec(compile(source, "on_pytorch.py", "exec"), twin)
+    twin["main"]("en", epochs=1, image=5)
+    assert capsys.readouterr().out == said
 
 
 def test_printed_accuracies_are_those_of_the_training(no_mnist: None, capsys: pytest.CaptureFixture[str]) -> None:
@@ -386,7 +414,7 @@ def test_the_sweep_in_two_languages(
     for lang in ("en", "fr"):
         lesson.main(lang, quick=True, sweep=True, epochs=2)
         said[lang] = capsys.readouterr().out
-    same_in_both_languages(lesson, said["en"], said["fr"])
+    same(said["en"], said["fr"])
     assert "Que peut-on en déduire ?" in said["fr"]
     assert len(numbers(said["fr"])) > 40
 
