@@ -15,6 +15,7 @@ import textwrap
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tinygrad_fr
@@ -63,3 +64,29 @@ def each(sessions: dict[str, str]) -> Any:
         ("session", "name"),
         [pytest.param(text, name, id=f"{key}-{name}") for key, text in sessions.items() for name in FRAMEWORKS],
     )
+
+
+# -- one layer or loss, built from the same text on both --------------------------------------------------------------------
+
+
+def made(text: str, torch: Any, seed: int = 0) -> Any:
+    """A layer from the text of its constructor, on a framework."""
+    torch.manual_seed(seed)
+    return eval(f"nn.{text}", {"nn": torch.nn, "torch": torch})
+
+
+def leaf(values: Any, torch: Any, dtype: str = "float64") -> Any:
+    """A tensor whose gradient is wanted, if it holds floats."""
+    array = np.array(values)
+    return torch.tensor(array.astype(dtype), requires_grad=True) if array.dtype.kind == "f" else torch.tensor(array)
+
+
+def results(layer: Any, arrays: list[Any], torch: Any, dtype: str = "float64") -> list[np.ndarray[Any, Any]]:
+    """The output, the gradients of the inputs, of the parameters, and the buffers afterwards."""
+    inputs = [leaf(a, torch, dtype) for a in arrays]
+    y = layer(*[x * 1 if getattr(layer, "inplace", False) else x for x in inputs])
+    weights = np.linspace(0.5, 2.0, int(np.prod(tuple(y.shape)))).reshape(tuple(y.shape))
+    (y * torch.tensor(weights.astype(str(y.dtype).removeprefix("torch.")))).sum().backward()
+    found = [y.detach(), *[x.grad for x in inputs if x.requires_grad]]
+    found += [p.grad for p in layer.parameters()] + list(layer.buffers())
+    return [np.array(t.tolist()) for t in found if t is not None]

@@ -119,6 +119,7 @@ RECORDED: list[tuple[str, int, list[float]]] = [
     ("kaiming_uniform_(w, a=math.sqrt(5))", 2680740911, [-0.001366900047287345, 0.09794075042009354, -0.15026679635047913]),
     ("kaiming_normal_(c, mode='fan_out')", 3980917561, [-0.26536300778388977, -0.2716138958930969, -0.059061937034130096]),
     ("trunc_normal_(w)", 767175231, [-1.1258398294448853, -1.152360200881958, -0.2505785822868347]),
+    ("trunc_normal_(w, a=-0.5, b=0.5)", 1521807129, [-0.4854259788990021, -0.1503330022096634, -0.2505785822868347]),
     ("trunc_normal_(w, a=1.5, b=2.5)", 2796970957, [1.9962565898895264, 1.8406261205673218, 1.588477373123169]),
     ("sparse_(w, 0.5)", 3474944663, [-0.011258398182690144, 0.0, 0.0]),
     ("kaiming_uniform_(w.double())", 4086228416, [0.4204281860269137, 0.18587973754908577, -0.036329000085197946]),
@@ -164,6 +165,12 @@ def test_orthogonal_is_orthogonal(shape: tuple[int, ...]) -> None:
     w = init.orthogonal_(tinygrad_fr.empty(*shape), gain=3).numpy().reshape(shape[0], -1)
     product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
     np.testing.assert_allclose(product, 9 * np.eye(len(product)), atol=1e-5)
+
+
+def test_orthogonal_is_the_one_recorded() -> None:
+    tinygrad_fr.manual_seed(0)
+    expected = [[0.5774399042129517, 0.8164330720901489], [-0.8164330720901489, 0.5774400234222412]]  # PyTorch 2.13
+    np.testing.assert_allclose(init.orthogonal_(tinygrad_fr.empty(2, 2)).numpy(), expected, rtol=1e-6)
 
 
 def test_sparse_has_its_share_of_zeros_in_each_column() -> None:

@@ -94,11 +94,13 @@ True
 (['x'], tensor([1., 1.]))
 >>> net.y = nn.Buffer(torch.zeros(1), persistent=False); list(net.state_dict()), len(list(net.buffers()))
 (['x'], 2)
+>>> net.y = nn.Parameter(torch.zeros(1)); list(net.state_dict()); del net.y; net.y = None
+['y', 'x']
 >>> net.w = nn.Parameter(torch.ones(1)); net.w = None; net.w, list(net.parameters()), list(net.state_dict())
 (None, [], ['x'])
 >>> net.w = nn.Parameter(torch.ones(3)); [p.shape for p in net.parameters()]
 [torch.Size([3])]
->>> del net.w, net.x, net.y; list(net.state_dict()), hasattr(net, "w")
+>>> del net.w, net.x; list(net.state_dict()), hasattr(net, "w")
 ([], False)
 >>> net.plain = torch.zeros(1); list(net.state_dict()), "plain" in vars(net)
 ([], True)
@@ -238,6 +240,15 @@ AttributeError: `hidden` is not an nn.Parameter
 >>> net.get_buffer("scale")
 Traceback (most recent call last):
 AttributeError: `scale` is not a buffer
+>>> net.set_submodule("extra", nn.ReLU(), strict=True)
+Traceback (most recent call last):
+AttributeError: Net has no attribute `extra`...
+>>> net.set_submodule("scale", nn.ReLU())
+Traceback (most recent call last):
+AttributeError: `scale` is not an nn.Module
+>>> net.set_submodule("", nn.ReLU())
+Traceback (most recent call last):
+ValueError: Cannot set the submodule without a target name!
 >>> net.set_submodule("hidden", nn.Sequential(nn.Linear(2, 3), nn.ReLU())); net.set_submodule("hidden.1", nn.Tanh()); net
 Net(
   (hidden): Sequential(
@@ -352,6 +363,10 @@ tensor([0.], dtype=torch.float64, requires_grad=True)
 >>> kept = nn.Parameter(torch.ones(1)); layer.load_state_dict({"bias": kept}, strict=False, assign=True); layer.bias is kept
 _IncompatibleKeys(missing_keys=['weight'], unexpected_keys=[])
 True
+>>> given = {"bias": nn.Parameter(torch.zeros(1))}; _ = layer.bias.requires_grad_(False)
+>>> _ = layer.load_state_dict(given, strict=False, assign=True); layer.bias     # trained or not: the layer decides
+Parameter containing:
+tensor([0.])
 >>> layer.register_buffer("seen", torch.zeros(1)); seen = torch.ones(1)
 >>> layer.load_state_dict({"seen": seen}, strict=False, assign=True); layer.seen is seen
 _IncompatibleKeys(missing_keys=['weight', 'bias'], unexpected_keys=[])
@@ -534,6 +549,8 @@ False
 named [[[4.0]]] [None, [[1.0]]]
 >>> out = n(x); n.aside.backward(); x.grad                        # it did not come through the output: the hook is not called
 tensor([[36.]])
+>>> out = n(x); out.right.backward(retain_graph=True); n.aside.backward()       # nor after it was
+named [[[4.0]]] [None, [[1.0]]]
 >>> y = m(m(x)); y.backward(retain_graph=True); y.backward()      # the module twice, the graph twice
 first [[[30.0]]] [[[1.0]]]
 first [[[900.0]]] [[[30.0]]]
@@ -550,6 +567,8 @@ first [[[900.0]]] [[[30.0]]]
 (False, False)
 >>> twin.scale.grad is None, net.scale.grad is None
 (True, False)
+>>> frozen = copy.deepcopy(net.output.requires_grad_(False)); [p.requires_grad for p in frozen.parameters()]
+[False, False]
 >>> with torch.no_grad():
 ...     _ = twin.scale.fill_(7); _ = twin.seen.fill_(7)
 >>> net.scale.item(), net.seen.item()
@@ -587,6 +606,51 @@ RuntimeError: ...nly Tensors of floating point ...
 (True, False)
 >>> q = pickle.loads(pickle.dumps(p)); type(q).__name__, q.requires_grad, torch.equal(p, q)
 ('Parameter', True, True)
+""",
+    "clipping gradients": """
+>>> def gradients(*rows):
+...     found = []
+...     for row in rows:
+...         p = torch.zeros(len(row), requires_grad=True); p.grad = torch.tensor(row); found.append(p)
+...     return found + [torch.zeros(1, requires_grad=True)]             # one without a gradient
+>>> w = gradients([3.0, 0.0], [0.0, 4.0]); nn.utils.clip_grad_norm_(w, max_norm=1.0), w[0].grad, w[1].grad, w[2].grad
+(tensor(5.), tensor([0.6000, 0.0000]), tensor([0.0000, 0.8000]), None)
+>>> w = gradients([3.0, 0.0], [0.0, 4.0]); nn.utils.clip_grad_norm_(w, 10.0), w[0].grad, w[1].grad
+(tensor(5.), tensor([3., 0.]), tensor([0., 4.]))
+>>> w = gradients([3.0, -8.0], [1.0, 4.0]); nn.utils.clip_grad_norm_(iter(w), 2, norm_type=math.inf), w[0].grad, w[1].grad
+(tensor(8.), tensor([ 0.7500, -2.0000]), tensor([0.2500, 1.0000]))
+>>> w = gradients([3.0, -1.0]); nn.utils.clip_grad_norm_(w[0], 2.0, norm_type=1), w[0].grad
+(tensor(4.), tensor([ 1.5000, -0.5000]))
+>>> w = gradients([3.0, math.inf]); nn.utils.clip_grad_norm_(w, 1.0, error_if_nonfinite=True)
+Traceback (most recent call last):
+RuntimeError: The total norm of order 2.0 for gradients from `parameters` is non-finite, so it cannot be clipped...
+>>> w[0].grad                                                          # and nothing has changed
+tensor([3., inf])
+>>> nn.utils.clip_grad_norm_(w, 1.0), w[0].grad
+(tensor(inf), tensor([0., nan]))
+>>> w = gradients([3.0, math.nan]); nn.utils.clip_grad_norm_(w, 1.0), w[0].grad
+(tensor(nan), tensor([nan, nan]))
+>>> w = gradients([3.0, -0.5], [-7.0]); nn.utils.clip_grad_value_(w, 1), w[0].grad, w[1].grad, w[2].grad
+(None, tensor([ 1.0000, -0.5000]), tensor([-1.]), None)
+>>> nn.utils.clip_grad_norm_([], 1.0), nn.utils.clip_grad_norm_([torch.zeros(1, requires_grad=True)], 1.0)
+(tensor(0.), tensor(0.))
+>>> nn.utils.get_total_norm([torch.tensor([3.0]), torch.tensor([4.0])]), nn.utils.get_total_norm([torch.ones(4)], norm_type=1.0)
+(tensor(5.), tensor(4.))
+>>> w = gradients([3.0, 4.0]); nn.utils.clip_grads_with_norm_(w, 1.0, torch.tensor(5.0)); w[0].grad
+tensor([0.6000, 0.8000])
+""",
+    "parameters as one vector": """
+>>> net = nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 2, bias=False))
+>>> nn.utils.vector_to_parameters(torch.arange(5.0), net.parameters())
+>>> [p.tolist() for p in net.parameters()], net[0].weight.requires_grad, isinstance(net[0].weight, nn.Parameter)
+([[[0.0, 1.0]], [2.0], [[3.0], [4.0]]], True, True)
+>>> v = nn.utils.parameters_to_vector(net.parameters()); v.detach(), v.requires_grad
+(tensor([0., 1., 2., 3., 4.]), True)
+>>> (v * v).sum().backward(); net[0].weight.grad
+tensor([[0., 2.]])
+>>> nn.utils.vector_to_parameters([1.0], net.parameters())
+Traceback (most recent call last):
+TypeError: expected torch.Tensor, but got: ...list...
 """,
     "extra_repr": """
 >>> class Extra(nn.Module):
@@ -735,6 +799,31 @@ def test_a_refused_conversion_changes_nothing() -> None:
         net.to(colour="red")
     net.requires_grad_(False).type(tg.int64)
     assert {str(p.dtype) for p in net.parameters()} == {"int64"}
+
+
+def test_a_vector_of_another_length_is_refused_before_anything_is_written() -> None:
+    """PyTorch writes what fits; here nothing happens."""
+    net = nn.Linear(2, 1)
+    before = snapshot(net)
+    for length in (2, 4, 0):
+        with pytest.raises(ValueError, match=f"the vector has {length} elements, and the parameters have 3"):
+            nn.utils.vector_to_parameters(tg.zeros(length), net.parameters())
+        assert snapshot(net) == before
+
+
+@given(st.lists(st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=4), min_size=1, max_size=3), st.floats(0.1, 10))
+def test_clipped_gradients_have_at_most_the_norm(rows: list[list[float]], limit: float) -> None:
+    """For every order of the norm; and the direction stays, to rounding."""
+    for order in (1.0, 2.0, 3.0, np.inf):
+        parameters = [tg.zeros(len(row), requires_grad=True) for row in rows]
+        for p, row in zip(parameters, rows, strict=True):
+            p.grad = tg.tensor(row)
+        flat = np.concatenate([np.array(row, np.float64) for row in rows])
+        total = nn.utils.clip_grad_norm_(parameters, limit, norm_type=order)
+        assert total.item() == pytest.approx(np.linalg.norm(flat, order), rel=1e-5, abs=1e-10)
+        after = np.concatenate([p.grad.numpy() for p in parameters]).astype(np.float64)
+        assert np.linalg.norm(after, order) <= limit * (1 + 1e-5)
+        np.testing.assert_allclose(after, flat * min(1.0, limit / (total.item() + 1e-6)), rtol=1e-5, atol=1e-30)
 
 
 class Messages:

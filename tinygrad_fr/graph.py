@@ -221,6 +221,8 @@ def backward(
         elif node.grad._node is None and isinstance(node.grad._array, np.ndarray) and node.grad._array.flags.writeable:
             node.grad._array += gradient._array
             shared_memory(node.grad).write()
+        elif getattr(node.grad._array, "writable", False):  # a recorder: in its own memory too
+            node.grad.add_(gradient)
         else:
             node.grad = wrap(node.grad._array + gradient._array)
 
@@ -239,7 +241,9 @@ def _owner(gradient: Any, owned: bool, create_graph: bool) -> Tensor:
         return gradient if create_graph else wrap(gradient)
     if create_graph:
         return gradient.clone()  # type: ignore[no-any-return]  # recorded, as all of the walk is
-    return wrap(np.array(array) if isinstance(array, (np.ndarray, np.generic)) else array)
+    if isinstance(array, (np.ndarray, np.generic)):
+        return wrap(np.array(array))
+    return wrap(array.copy() if getattr(array, "writable", False) else array)  # a recorder can be written, Dask's cannot
 
 
 def grad(

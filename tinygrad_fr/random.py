@@ -2,8 +2,9 @@
 
 The source is the Mersenne Twister MT19937, as in PyTorch's CPU generator; NumPy has it too. What is written here is how PyTorch
 makes numbers of its 32-bit words: how many words a number takes, which bits, by which formula, and in which order a tensor is
-filled (that of its memory). Integers, uniform and Bernoulli numbers, and whatever is float32 or float16, agree bit for bit;
-logarithms and sines in float64 agree to the last place, where NumPy's may differ from the C library's.
+filled (that of its memory). Integers, uniform and Bernoulli numbers, and whatever is float32 or float16, agree bit for bit
+with PyTorch on x86 processors (on others its own last bits are different); what needs a logarithm or a sine in float64 agrees
+to the last places, where NumPy's functions differ from the C library's.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ class Generator:
     def _normals(self, count: int) -> Array:
         """Standard normal numbers in float64, made in pairs: √(−2 log(1−u₂)) times cos 2πu₁, then sin 2πu₁ (Box-Muller)."""
         with self._lock:
-            kept = [] if self._normal is None or not count else [self._normal]
+            kept = [] if self._normal is None else [self._normal]
             u = self._unit((count - len(kept) + 1) // 2 * 2).reshape(-1, 2)
             radius, angle = np.sqrt(-2.0 * np.log1p(-u[:, 1])), 2.0 * np.pi * u[:, 0]
             drawn = np.concatenate([kept, np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).reshape(-1)])
@@ -336,11 +337,17 @@ def _laid_out(flat: Array, array: Array) -> Array:
     return flat.reshape([array.shape[axis] for axis in axes]).transpose(back)
 
 
+observer: Any = None
+"""Set while a step is compiled: it notes the draws, so that the program repeats them at each call."""
+
+
 def _fill(x: Tensor, name: str, draw: Draw, generator: Generator | None) -> Tensor:
     """Fill a tensor with what `draw` gives; what could be wrong is found before anything is drawn."""
     if mode.state:
         _writable(x, name)
     array, source = own_array(x), _chosen(generator)
+    if observer is not None and observer.drawn(x, draw, source):
+        return x
     if not array.flags.writeable:
         raise RuntimeError(
             f"unsupported operation: more than one element of the written-to tensor refers to a single memory location, or the "
@@ -622,7 +629,8 @@ def _place(
         raise TypeError(f"{name}() received an invalid combination of arguments: give a shape, `{name}(2, 3)` or `{name}(())`.")
     lengths = _lengths(size)
     if out is None:
-        return empty(lengths, dtype=dtype, device=device, requires_grad=requires_grad)
+        place = empty(lengths, dtype=dtype, device=device, requires_grad=requires_grad)
+        return place if observer is None else observer.place(place)
     if out.requires_grad:
         raise RuntimeError("cannot resize variables that require grad: out= takes a tensor that needs no gradient.")
     if dtype is not None and np.dtype(dtype) != out.dtype:

@@ -5,8 +5,9 @@ then the numbers of one tensor after another, little-endian, in C order.
 
     {"bias": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "weight": ...}
 
-A dict of tensors, such as a state dict, is that and nothing more. Of any other object the tensors are written under names
-such as "model.weight", and its skeleton, the object with a name where each tensor was, as JSON in the header's `__metadata__`.
+A state dict, that is any dict of names and tensors that need no gradient, is that and nothing more. Of another object the
+tensors are written under names such as "model.weight", and its skeleton, the object with a name where each tensor was, as JSON
+in the header's `__metadata__`.
 A path that ends in `.npz` gives NumPy's archive with the same content, for programs that have only NumPy.
 """
 

@@ -90,8 +90,8 @@ class Hardsigmoid(Activation):
     """A sigmoid of three straight lines: 0, x/6 + 1/2, 1."""
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
+        super().__init__(inplace=inplace)
+        self._options = ()  # PyTorch prints none
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardsigmoid(input, self.inplace)
@@ -226,8 +226,8 @@ class Hardswish(Activation):
     """x · hardsigmoid(x)."""
 
     def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
+        super().__init__(inplace=inplace)
+        self._options = ()  # PyTorch prints none
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, self.inplace)

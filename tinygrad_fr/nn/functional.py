@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,7 @@ from tinygrad_fr.creation import empty_like
 from tinygrad_fr.modes import no_grad
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import on, operation
-from tinygrad_fr.operations.activations import _into as into
-from tinygrad_fr.operations.activations import clamp
+from tinygrad_fr.operations.activations import clamp, into
 from tinygrad_fr.operations.activations import elu as elu
 from tinygrad_fr.operations.activations import gelu as gelu
 from tinygrad_fr.operations.activations import leaky_relu as leaky_relu
@@ -40,8 +40,8 @@ from tinygrad_fr.operations.reductions import _softmax, mean, norm
 from tinygrad_fr.operations.reductions import log_softmax as _log_softmax
 from tinygrad_fr.operations.reductions import softmax as _softmax_along
 from tinygrad_fr.operations.reductions import sum as _sum
+from tinygrad_fr.operations.shaping import broadcast_to, reshape, squeeze, unsqueeze
 from tinygrad_fr.operations.shaping import pad as pad
-from tinygrad_fr.operations.shaping import reshape, squeeze, unsqueeze
 from tinygrad_fr.random import bernoulli_
 from tinygrad_fr.tensor import Tensor, wrap
 
@@ -53,7 +53,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu(tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return into(input, _relu(input), inplace) if inplace else _relu(input)
+    return into(_relu, input) if inplace else _relu(input)
 
 
 def relu_(input: Tensor) -> Tensor:
@@ -117,9 +117,11 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     >>> hardtanh(tensor([-2.0, 0.5, 2.0]))
     tensor([-1.0000,  0.5000,  1.0000])
     """
+    if inplace:
+        return into(hardtanh, input, min_val, max_val)
     x = input._array
     cut = clamp(wrap(x), min_val, max_val)
-    return into(input, where(wrap((x <= min_val) | (x >= max_val)), cut, input), inplace)
+    return where(wrap((x <= min_val) | (x >= max_val)), cut, input)  # type: ignore[no-any-return]
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -139,7 +141,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     >>> hardsigmoid(tensor([-4.0, 0.0, 1.5]))
     tensor([0.0000, 0.5000, 0.7500])
     """
-    return into(input, div(add(hardtanh(input, -3.0, 3.0), 3), 6), inplace)
+    return into(hardsigmoid, input) if inplace else div(add(hardtanh(input, -3.0, 3.0), 3), 6)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -149,7 +151,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> hardswish(tensor([-4.0, 1.5, 4.0]))
     tensor([-0.0000, 1.1250, 4.0000])
     """
-    return into(input, mul(input, hardsigmoid(input)), inplace)
+    return into(hardswish, input) if inplace else mul(input, hardsigmoid(input))
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -159,7 +161,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> selu(tensor([-1.0, 1.0]))
     tensor([-1.1113,  1.0507])
     """
-    return into(input, mul(elu(input, 1.6732632423543772), 1.0507009873554805), inplace)
+    return into(selu, input) if inplace else mul(elu(input, 1.6732632423543772), 1.0507009873554805)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -171,7 +173,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return into(input, mul(elu(div(input, alpha)), alpha), inplace)
+    return into(celu, input, alpha) if inplace else mul(elu(div(input, alpha)), alpha)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -202,7 +204,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> mish(tensor([-1.0, 1.0]))
     tensor([-0.3034,  0.8651])
     """
-    return into(input, mul(input, tanh(softplus(input))), inplace)
+    return into(mish, input) if inplace else mul(input, tanh(softplus(input)))
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -245,7 +247,12 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     >>> threshold(tensor([0.0, 1.0]), 0.5, -1.0)
     tensor([-1.,  1.])
     """
-    return into(input, where(wrap(input._array <= threshold), value, input), inplace)
+    if inplace:
+        return into(_threshold, input, threshold, value)
+    return where(wrap(input._array <= threshold), value, input)  # type: ignore[no-any-return]
+
+
+_threshold = threshold  # its second argument hides its name
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -328,14 +335,22 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
             f"{numbers.dtype} instead: an embedding looks up whole numbers, write `.long()`."
         )
-    if numbers.size and not (numbers.min() >= 0 and numbers.max() < count):
-        wrong = numbers[(numbers < 0) | (numbers >= count)].flat[0]
-        raise IndexError(f"index out of range in self: {wrong}, and the table has {count} rows, numbered from 0.")
+    if isinstance(numbers, np.ndarray) or not hasattr(numbers, "observe"):
+        _check_rows(numbers, count)
+    else:
+        numbers.observe(partial(_check_rows, count=count))  # a recorder: the compiled step checks at each call
     rows: Tensor = getitem(weight, input)
     if padding_idx is None:
         return rows
     padding = np.expand_dims(numbers == padding_idx % count, -1)
     return where(wrap(padding), wrap(rows._array), rows)  # type: ignore[no-any-return]
+
+
+def _check_rows(numbers: Array, count: int) -> bool:
+    if numbers.size and not (numbers.min() >= 0 and numbers.max() < count):
+        wrong = numbers[(numbers < 0) | (numbers >= count)].flat[0]
+        raise IndexError(f"index out of range in self: {wrong}, and the table has {count} rows, numbered from 0.")
+    return True
 
 
 def _scaled(standard: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -470,8 +485,14 @@ def _pair(name: str, input: Tensor, target: Any) -> tuple[Tensor, Tensor]:
             UserWarning,
             stacklevel=3,
         )
-        zero = mul(input.detach(), 0.0)
-        input, target = input + mul(target.detach(), 0.0), target + zero
+        try:
+            shape = np.broadcast_shapes(input.shape, target.shape)
+        except ValueError:
+            raise RuntimeError(
+                f"The size of tensor a must match the size of tensor b: {name} compares an input of shape {tuple(input.shape)} "
+                f"with a target of shape {tuple(target.shape)}, element by element."
+            ) from None
+        input, target = broadcast_to(input, shape), broadcast_to(target, shape)
     return input, target
 
 
@@ -506,6 +527,10 @@ def mse_loss(
         input: the predictions Y, any shape.
         target: the wanted values Y*, of the same shape.
         reduction: "mean", "sum", or "none" for one value per element.
+        weight: of the input's shape, how much each element counts; the mean divides by the sum of the weights.
+
+    Raises:
+        ValueError: for weights of another shape.
 
     >>> from tinygrad_fr import tensor
     >>> mse_loss(tensor([1.0, 0.0, 0.0, 1.0]), tensor([0.0, 0.0, 0.0, 0.0]))
@@ -518,7 +543,7 @@ def mse_loss(
     if reduction == "mean" and weight is None and input._array.size:
         return _mse_loss(input, target)
     elements = square(sub(input, target))
-    return _finish(elements if weight is None else mul(elements, weight), reduction)
+    return _finish(elements, reduction) if weight is None else _finish_weighted(elements, weight, reduction)
 
 
 def _finish(elements: Tensor, reduction: str) -> Tensor:
@@ -529,15 +554,31 @@ def _finish(elements: Tensor, reduction: str) -> Tensor:
     return div(total, max(elements.numel(), 1)) if reduction == "mean" else total
 
 
-def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:
-    """The mean absolute error, mean(|y − y*|); the derivative where they meet is 0.
+def _weighted(elements: Tensor, weight: Tensor) -> Tensor:
+    if weight.shape != elements.shape:
+        raise ValueError(f"Weights and input must have the same size: they have {weight.shape} and {elements.shape}.")
+    return mul(elements, weight)
+
+
+def _finish_weighted(elements: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    """Reduce the losses of elements that count differently: Σ w e / Σ w in a mean."""
+    weighted = _weighted(elements, weight)
+    return div(_sum(weighted), _sum(weight)) if reduction == "mean" else _finish(weighted, reduction)
+
+
+def l1_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean", weight: Any = None
+) -> Tensor:
+    """The mean absolute error, mean(|y − y*|); the derivative where they meet is 0. `weight` is that of `mse_loss`.
 
     >>> from tinygrad_fr import tensor
     >>> l1_loss(tensor([1.0, 3.0]), tensor([0.0, 0.0]))
     tensor(2.)
     """
+    reduction = reduction_name(reduction, size_average, reduce)
     input, target = _pair("l1_loss", input, target)
-    return _finish(_abs(sub(input, target)), reduction_name(reduction, size_average, reduce))
+    elements = _abs(sub(input, target))
+    return _finish(elements, reduction) if weight is None else _finish_weighted(elements, weight, reduction)
 
 
 def smooth_l1_loss(
@@ -558,8 +599,10 @@ def smooth_l1_loss(
     return _finish(elements, reduction_name(reduction, size_average, reduce))
 
 
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """½ d² where |d| < δ, δ (|d| − δ/2) beyond.
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """½ d² where |d| < δ, δ (|d| − δ/2) beyond. `weight` multiplies each element; the mean divides by their number.
 
     >>> from tinygrad_fr import tensor
     >>> huber_loss(tensor([0.5, 3.0]), tensor([0.0, 0.0]))
@@ -567,7 +610,10 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     """
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    return mul(smooth_l1_loss(input, target, reduction=reduction, beta=delta), delta)
+    if weight is None:
+        return mul(smooth_l1_loss(input, target, reduction=reduction, beta=delta), delta)
+    elements = mul(smooth_l1_loss(input, target, reduction="none", beta=delta), delta)
+    return _finish(_weighted(elements, weight), reduction_name(reduction))
 
 
 # -- binary cross-entropy ----------------------------------------------------------------------------------------------
@@ -608,23 +654,29 @@ def binary_cross_entropy(
     """
     reduction = reduction_name(reduction, size_average, reduce)
     if not isinstance(target, Tensor) or input._array.shape != target._array.shape:
-        shape = tuple(target.shape) if isinstance(target, Tensor) else type(target).__name__
+        shape = target.shape if isinstance(target, Tensor) else type(target).__name__
         raise ValueError(
-            f"Using a target size ({shape}) that is different to the input size ({tuple(input.shape)}) is deprecated. Please "
+            f"Using a target size ({shape}) that is different to the input size ({input.shape}) is deprecated. Please "
             "ensure they have the same size, for instance with `target.view_as(input)`."
         )
     values = input._array
-    if isinstance(values, np.ndarray) and values.size and not (
-        np.minimum.reduce(values, None) >= 0 and np.maximum.reduce(values, None) <= 1
-    ):
-        raise RuntimeError(
-            f"all elements of input should be between 0 and 1, and they go from {np.nanmin(values):.4g} to "
-            f"{np.nanmax(values):.4g}{', and some are nan' if np.isnan(values).any() else ''}: apply `sigmoid` first, or use "
-            "`binary_cross_entropy_with_logits`."
-        )
+    if isinstance(values, np.ndarray):
+        _check_probabilities(values)
+    elif hasattr(values, "observe"):  # a recorder: the compiled step checks at each call
+        values.observe(_check_probabilities)
     if weight is None:
         return _binary_cross_entropy(input, target, reduction=reduction)
     return _finish(mul(_binary_cross_entropy(input, target, reduction="none"), weight), reduction)
+
+
+def _check_probabilities(values: Array) -> bool:
+    if values.size and not (np.minimum.reduce(values, None) >= 0 and np.maximum.reduce(values, None) <= 1):
+        raise RuntimeError(
+            f"all elements of input should be between 0 and 1, and they go from {np.fmin.reduce(values, None):.4g} to "
+            f"{np.fmax.reduce(values, None):.4g}{', and some are nan' if np.isnan(values).any() else ''}: apply `sigmoid` "
+            "first, or use `binary_cross_entropy_with_logits`."
+        )
+    return True
 
 
 @operation(
@@ -759,12 +811,18 @@ def cross_entropy(
         reduction = reduction_name(reduction, size_average, reduce)
     axis = 1 if input._array.ndim > 1 else 0
     classes: int = input._array.shape[axis]
-    if not 0 <= label_smoothing <= 1:
+    if label_smoothing != 0 and not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    _check_weight("cross_entropy", weight, classes)
+    if weight is not None:
+        _check_weight("cross_entropy", weight, classes)
     if target._array.dtype.kind == "f":
+        if ignore_index >= 0:
+            raise RuntimeError(
+                "ignore_index is not supported for floating point target: probabilities have no class number to ignore."
+            )
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
-    target = _one_sample(input, target)
+    if axis == 0:
+        target = _one_sample(target)
     all_count = _check_classes("cross_entropy", input, target, classes, ignore_index)
     if all_count and weight is None and label_smoothing == 0 and reduction == "mean" and input._array.ndim == 2:
         return _cross_entropy(input, target)
@@ -778,7 +836,7 @@ def cross_entropy(
     if reduction == "mean":
         chosen = np.where(counted, target._array, 0)
         share = counted if weight is None else np.where(counted, weight._array[chosen], 0)
-        smooth = div(_sum(smooth), float(np.sum(share)))
+        smooth = _weighted_mean(smooth, share)
     elif reduction == "sum":
         smooth = _sum(smooth)
     return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
@@ -813,8 +871,16 @@ def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignor
     expected = (*have[:1], *have[2:]) if len(have) > 1 else ()
     if values.shape != expected:
         raise _wrong_classes(name, have, values.shape, expected)
-    if not isinstance(values, np.ndarray) or not values.size:
+    if isinstance(values, np.ndarray):
+        return values.size > 0 and _check_numbers(name, values, classes, ignore_index)
+    if not hasattr(values, "observe") or not values.size:
         return False
+    check = partial(_check_numbers, name, classes=classes, ignore_index=ignore_index)
+    return bool(values.observe(check))  # a recorder: the compiled step checks at each call
+
+
+def _check_numbers(name: str, values: Array, classes: int, ignore_index: int) -> bool:
+    """Refuse class numbers out of range; say if none is the one to ignore."""
     low, high = np.minimum.reduce(values, None), np.maximum.reduce(values, None)
     if low >= 0 and high < classes and not low <= ignore_index <= high:
         return True
@@ -843,17 +909,17 @@ def _wrong_classes(name: str, have: tuple[int, ...], given: tuple[int, ...], exp
     return RuntimeError(f"Expected target size {list(expected)}, got {list(given)}.{rule}")
 
 
-def _check_weight(name: str, weight: Tensor | None, classes: int) -> None:
-    if weight is not None and weight.shape != (classes,):
+def _check_weight(name: str, weight: Tensor, classes: int) -> None:
+    if weight.shape != (classes,):
         raise RuntimeError(
             f"{name}: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
             f"shape: {list(weight.shape)}"
         )
 
 
-def _one_sample(input: Tensor, target: Tensor) -> Tensor:
-    """The class number of a single sample, (classes,), which may be given with an axis of its own."""
-    return reshape(target, ()) if input._array.ndim == 1 and target._array.shape == (1,) else target
+def _one_sample(target: Tensor) -> Tensor:
+    """The class number of a single sample, whose input is (classes,); it may be given with an axis of its own."""
+    return reshape(target, ()) if target._array.shape == (1,) else target
 
 
 def nll_loss(
@@ -873,8 +939,10 @@ def nll_loss(
     """
     reduction = reduction_name(reduction, size_average, reduce)
     axis = 1 if input.ndim > 1 else 0
-    _check_weight("nll_loss", weight, input.shape[axis])
-    target = _one_sample(input, target)
+    if weight is not None:
+        _check_weight("nll_loss", weight, input.shape[axis])
+    if axis == 0:
+        target = _one_sample(target)
     _check_classes("nll_loss", input, target, input.shape[axis], ignore_index)
     counted = np.asarray(target._array != ignore_index)
     chosen = wrap(np.where(counted, target._array, 0).astype(np.int64))
@@ -883,8 +951,12 @@ def nll_loss(
     elements = mul(where(wrap(counted), picked, 0.0), wrap(np.asarray(-share, input.dtype)))
     if reduction != "mean":
         return _finish(elements, reduction)
-    with np.errstate(all="ignore"):
-        return div(_sum(elements), float(np.sum(share)))
+    return _weighted_mean(elements, share)
+
+
+def _weighted_mean(elements: Tensor, share: Array) -> Tensor:
+    """The sum of elements that were weighted, divided by the weights; nan where nothing counts, with no gradient."""
+    return div(_sum(elements), float(np.sum(share)) or math.nan)
 
 
 def kl_div(
@@ -908,6 +980,13 @@ def kl_div(
         elements = sub(mul(target, log(safe)), mul(target, input))
     if reduction == "batchmean":
         return div(_sum(elements), max(input.shape[0], 1) if input.ndim else 1)
+    if reduction == "mean" and size_average is None and reduce is None:
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides only by "
+            "the batch size, and aligns with the KL div math definition.",
+            UserWarning,
+            stacklevel=2,
+        )
     return _finish(elements, reduction_name(reduction, size_average, reduce))
 
 

@@ -26,13 +26,17 @@ class Loss(Module):
 
     def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
         super().__init__()
-        if any(isinstance(option, Tensor) for option in (size_average, reduce, reduction)):
+        self._no_tensors(size_average, reduce, reduction)
+        self.reduction = reduction_name(reduction, size_average, reduce)
+
+    def _no_tensors(self, *options: Any) -> None:
+        """Refuse the output and the target that were meant for the call."""
+        if any(isinstance(option, Tensor) for option in options):
             name = type(self).__name__
             raise TypeError(
                 f"nn.{name}(output, target) makes a loss whose options are tensors. Make the loss first, "
                 f"`criterion = nn.{name}()`, then call it, `loss = criterion(output, target)`."
             )
-        self.reduction = reduction_name(reduction, size_average, reduce)
 
 
 class _Weighted(Loss):
@@ -103,6 +107,7 @@ class PoissonNLLLoss(Loss):
         reduction: str = "mean",
     ) -> None:
         super().__init__(size_average, reduce, reduction)
+        self._no_tensors(log_input, full)
         self.log_input, self.full, self.eps = log_input, full, eps
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
@@ -238,6 +243,7 @@ class _Margin(Loss):
 
     def __init__(self, margin: float, size_average: Any, reduce: Any, reduction: str) -> None:
         super().__init__(size_average, reduce, reduction)
+        self._no_tensors(margin)
         self.margin = margin
 
 

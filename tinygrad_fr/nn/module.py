@@ -218,9 +218,9 @@ class Module:
             if module is not None:
                 yield from module.named_modules(seen, _path(prefix, name), remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
-        """Yield the module itself, then everything below it."""
-        for _, module in self.named_modules():
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """Yield the module itself, then everything below it; each once, unless told otherwise."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -282,10 +282,19 @@ class Module:
             module = child
         return module
 
-    def set_submodule(self, target: str, module: Module) -> None:
-        """Put a module at a path such as "encoder.0", in the place of what was there."""
-        parent, _, name = target.rpartition(".")
-        self.get_submodule(parent).add_module(name, module)
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a path such as "encoder.0", in the place of what was there; `strict`: there must be something.
+
+        Raises:
+            AttributeError: where the path breaks off, or leads to what is no module.
+        """
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if parent._modules.get(name) is None and (strict or hasattr(parent, name)):
+            raise _no_such(parent, name, "an nn.Module")
+        parent.add_module(name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a path such as "hidden.weight"."""
@@ -585,7 +594,7 @@ class Hooks:
 
 
 everywhere: Hooks | None = None
-"""Hooks that run on every module, after its own pre-hooks and before its own hooks; the teaching views set them."""
+"""Hooks that run on every module, before its own; the teaching views set them."""
 
 
 def _hooks(module: Module) -> Hooks:
@@ -609,6 +618,14 @@ def _call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, An
     backward_before = [hook for hooks in sets for ((hook,),) in hooks.backward_before]
     output: Any = None
     called: set[int] = set()
+
+    def after(entry: Any) -> Any:
+        """The output, after one more forward hook has seen it."""
+        ((hook, with_kwargs, _),) = entry
+        called.add(id(entry))
+        changed = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
+        return output if changed is None else changed
+
     try:
         for ((hook, with_kwargs),) in [entry for hooks in sets for entry in hooks.before]:
             if not with_kwargs:
@@ -628,18 +645,13 @@ def _call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, An
             args = gate.enter(args)
         output = module.forward(*args, **kwargs)
         for entry in [entry for hooks in sets for entry in hooks.after]:
-            called.add(id(entry))
-            ((hook, with_kwargs, _),) = entry
-            changed = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
-            output = output if changed is None else changed
+            output = after(entry)
         return output if gate is None else gate.leave(output)
     except Exception:
         for entry in [entry for hooks in sets for entry in hooks.after]:
-            ((hook, with_kwargs, always),) = entry
-            if always and id(entry) not in called:
+            if entry[0][2] and id(entry) not in called:  # always_call
                 try:
-                    changed = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
-                    output = output if changed is None else changed
+                    output = after(entry)
                 except Exception as error:
                     warnings.warn(
                         "module forward hook with ``always_call=True`` raised an exception that was silenced as another "

@@ -6,6 +6,7 @@ Every one is computed so that nothing overflows, and its derivative at a kink is
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from tinygrad_fr.node import Array
 from tinygrad_fr.operation import implements, operation
 from tinygrad_fr.operations.arithmetic import abs, add, div, maximum, minimum, mul
+from tinygrad_fr.operations.casting import clone
 from tinygrad_fr.operations.elementary import erf, tanh
 from tinygrad_fr.tensor import Tensor
 from tinygrad_fr.values import get_default_dtype
@@ -116,7 +118,9 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> leaky_relu(tensor([-1.0, 2.0]))
     tensor([-0.0100,  2.0000])
     """
-    return _into(input, _leaky_relu(input, negative_slope=float(negative_slope)), inplace)
+    if inplace:
+        return into(leaky_relu, input, negative_slope)
+    return _leaky_relu(input, negative_slope=float(negative_slope))
 
 
 @operation(
@@ -139,7 +143,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> elu(tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    return _into(input, _elu(input, alpha=float(alpha)), inplace)
+    return into(elu, input, alpha) if inplace else _elu(input, alpha=float(alpha))
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -167,7 +171,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> silu(tensor([-1.0, 1.0]))
     tensor([-0.2689,  0.7311])
     """
-    return _into(input, mul(input, sigmoid(input)), inplace)
+    return into(silu, input) if inplace else mul(input, sigmoid(input))
 
 
 @operation(
@@ -262,10 +266,8 @@ def _numpy_clip(a: Tensor, a_min: Any = None, a_max: Any = None, *, min: Any = N
     return clamp(a, a_min if min is None else min, a_max if max is None else max)
 
 
-def _into(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    """The result itself, or the input after it was overwritten with it."""
-    if not inplace:
-        return result
+def into(function: Callable[..., Tensor], input: Tensor, *args: Any) -> Tensor:
+    """The input, overwritten with a function of it; computed from a copy, since formulas keep what they were computed from."""
     from tinygrad_fr.operations.inplace import overwrite
 
-    return overwrite(input, result)
+    return overwrite(input, function(clone(input), *args), f"{function.__name__}_")

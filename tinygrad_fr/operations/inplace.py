@@ -63,6 +63,11 @@ def _check_fits(x: Tensor, result: Array, what: str) -> None:
         )
 
 
+def _writes(array: Array) -> bool:
+    """Whether an array is not NumPy's, and can be written all the same: a recorder, which notes the write."""
+    return getattr(array, "writable", False)
+
+
 def _wrote(x: Tensor) -> None:
     """Note that the memory of a tensor was written now."""
     node = x._node
@@ -90,7 +95,9 @@ def overwrite(x: Tensor, result: Tensor, what: str = "an in-place operation") ->
             "tensor itself, `x[...] = value`."
         )
     array = own_array(x)
-    if isinstance(array, np.ndarray):
+    if _writes(array):
+        np.copyto(array, result._array)  # a recorder: whoever else holds it sees the write
+    elif isinstance(array, np.ndarray) and not _writes(result._array):
         if not array.flags.writeable:
             raise RuntimeError(
                 f"{what}: the memory is read-only, since several elements share one place (expand, broadcast_to) or NumPy "
@@ -98,6 +105,11 @@ def overwrite(x: Tensor, result: Tensor, what: str = "an in-place operation") ->
             )
         np.copyto(array, result._array, casting="unsafe")
     else:
+        if isinstance(array, np.ndarray) and (x._memory if x._node is None else x._node.memory) is not None:
+            raise RuntimeError(
+                f"{what}: while a step is compiled, a value that differs from call to call is written into a tensor that was "
+                "written or viewed before. Write it out of place, or make the tensor with one expression."
+            )
         x._array = result._array  # Dask and its like cannot be written: the tensor takes the new array
     if node is None:
         _wrote(x)
@@ -114,7 +126,11 @@ def overwrite(x: Tensor, result: Tensor, what: str = "an in-place operation") ->
 
 def _snapshot(x: Tensor, value: Any) -> Any:
     """An operand, with a copy of its values if the recorded write into x is going to destroy them: formulas keep them."""
-    if not mode.state or not isinstance(value, Tensor) or not isinstance(value._array, (np.ndarray, np.generic)):
+    if not mode.state or not isinstance(value, Tensor):
+        return value
+    if _writes(value._array):
+        return wrap(value._array.copy(), value._node)
+    if not isinstance(value._array, (np.ndarray, np.generic)):
         return value
     if value is not x and not np.may_share_memory(value._array, x._array):
         return value
@@ -234,16 +250,15 @@ def setitem(self: Tensor, index: Any, value: Any) -> Tensor:
         RuntimeError: when the value does not fit the place, or x is a leaf that requires grad.
     """
     recorded = mode.state and (self._node is not None or (isinstance(value, Tensor) and value._node is not None))
-    if recorded or not isinstance(own_array(self), np.ndarray):
+    array, plain = own_array(self), value._array if isinstance(value, Tensor) else value
+    if recorded or not (_writes(array) if not isinstance(array, np.ndarray) else not _writes(plain)):
         if mode.state:
             _writable(self, "index assignment")
         result = indexing.index_put(_snapshot(self, self), _snapshot(self, value), index)
         overwrite(self, result, "index assignment")
         return self
-    array = self._array
-    if not array.flags.writeable:
+    if isinstance(array, np.ndarray) and not array.flags.writeable:
         raise RuntimeError("index assignment: the memory is read-only (an expanded tensor?). Call `.clone()` first.")
-    plain = value._array if isinstance(value, Tensor) else value
     index = indexing.numpy_index(index)
     if np.ndim(plain) > 1:  # PyTorch ignores axes of length 1 in front
         plain = np.reshape(plain, np.shape(plain)[next((i for i, n in enumerate(np.shape(plain)) if n != 1), -1) :])

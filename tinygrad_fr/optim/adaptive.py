@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_fr.node import Array, last, tick
-from tinygrad_fr.optim.optimizer import Formula, Params, in_blocks, with_grad
+from tinygrad_fr.optim.optimizer import Formula, Params, as_number, in_blocks, with_grad
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
 from tinygrad_fr.values import get_default_dtype
 
@@ -260,8 +260,8 @@ class _Adaptive(Formula):
                 if node is None or node.grad is None:
                     continue
                 state = self._state_of(p, group)
-                t = float(state["step"]._array) + 1
-                if t != now:
+                t = as_number(state["step"]._array) + 1
+                if type(t) is not float or t != now:
                     now, update = t, partial(self._formula, t=t, **options)
                 kept = [None if name is None else state[name] for name in names]
                 before = (None if buffer is None else buffer._array for buffer in kept)
@@ -288,7 +288,7 @@ def _plain(option: Any) -> Any:
     """An option as a Python number: unlike a NumPy scalar, it leaves float32 what it is."""
     if isinstance(option, (tuple, list)):
         return tuple(map(float, option))
-    return option if isinstance(option, bool) else float(option)
+    return option if isinstance(option, bool) else as_number(option)
 
 
 class Adam(_Adaptive):

@@ -271,6 +271,11 @@ def with_grad(closure: Callable[[], Any]) -> Any:
         return closure()
 
 
+def as_number(option: Any) -> Any:
+    """An option as a Python number: unlike a NumPy scalar, it leaves float32 what it is. A recorder gives a recorded number."""
+    return option.to_number() if hasattr(option, "to_number") else float(option)
+
+
 def watch(optimizer: Optimizer) -> None:
     """Let `optimizer.step` run the hooks and note that it was called: only programs that ask for either pay for it."""
     if hasattr(optimizer.step, "watched"):

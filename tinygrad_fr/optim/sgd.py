@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_fr.node import Array, last, tick
-from tinygrad_fr.optim.optimizer import LARGE, Formula, Params, in_blocks, with_grad
+from tinygrad_fr.optim.optimizer import LARGE, Formula, Params, as_number, in_blocks, with_grad
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 
 
@@ -112,7 +112,9 @@ class SGD(Formula):
         self._ready()
         stamp = last.write = tick()
         for group in self.param_groups:
-            lr, momentum = float(group["lr"]), float(group["momentum"])
+            lr, momentum = group["lr"], float(group["momentum"])
+            if type(lr) is not float:
+                lr = as_number(lr)
             plain = not (momentum or group["weight_decay"] or group["maximize"])
             update = dtype = eta = None
             for p in group["params"]:
