@@ -33,7 +33,6 @@ from tinygrad_fr.visual.symbols import (
     NeedsValues,
     Symbol,
     applied,
-    calls,
     constant,
     evaluate,
     forward,
@@ -255,6 +254,9 @@ def test_french_has_its_words_and_its_comma() -> None:
     assert text(formula, lang="fr") == "x si x > 0, sinon 0,01x"
     assert latex(formula, lang="fr") == r"\begin{cases} x & \text{si } x > 0 \\ 0{,}01 x & \text{sinon} \end{cases}"
     assert "<mn>0,01</mn>" in mathml(formula, lang="fr")
+    assert text(np.maximum(x, 0.5), lang="fr") == "max(x ; 0,5)", "two commas would be one too many"
+    assert text(np.maximum(x, a), lang="fr") == "max(x, a)"
+    assert latex(np.maximum(x, 0.5), lang="fr") == r"\max(x; 0{,}5)"
     with pytest.raises(ValueError, match="lang"):
         text(formula, lang="de")
 
@@ -334,7 +336,7 @@ def plain(line: str) -> str:
     """LaTeX as one line of text, for the reader: fractions, roots and powers with parentheses instead of braces."""
     for pattern, signs in [(r"\\left|\\right|\\,", ""), (r"\\cdot|\\times", "·"), (r"\\(cos|tanh|ln|max|min)", r"\1")]:
         line = re.sub(pattern, signs, line)
-    line = line.replace("-", "−").replace("|", "|")
+    line = line.replace("-", "−").replace(r"\vert ", "|").replace(r"\vert", "|")
     while r"\frac" in line or r"\sqrt" in line:
         line = re.sub(r"\\frac\{([^{}\\]*)\}\{([^{}\\]*)\}", r"((\1)/(\2))", line)
         line = re.sub(r"\\sqrt\{([^{}\\]*)\}", r"√(\1)", line)
@@ -393,7 +395,8 @@ def test_numbers_in_place_of_names_read_back_as_well(tree: Any) -> None:
         expected = float(evaluate(tree, given))
     if not math.isfinite(expected) or abs(expected) > 1e12:
         return
-    shown = text(substitute(tree, given), lang="fr").replace(",", ".").replace(". ", ", ")
+    shown = text(substitute(tree, given), lang="fr")
+    shown = shown.replace(" ; ", "#").replace(", ", "#").replace(",", ".").replace("#", ", ")
     try:
         found = Reader(shown, {"e": math.e}).whole()
     except (ZeroDivisionError, OverflowError):
@@ -579,14 +582,16 @@ def test_an_operation_inside_a_formula_stays_whole_and_computes() -> None:
 
 def test_broadcasting_is_undone_on_symbols_as_on_arrays() -> None:
     g = Symbol("∂ℒ/∂Y", (4, 2))
-    assert text(unbroadcast(g, ((2,), g.dtype))) == "reshape(Σᵢ ∂ℒ/∂Y, (2))"
+    assert text(unbroadcast(g, ((2,), g.dtype))) == "Σᵢ ∂ℒ/∂Y"
+    assert text(unbroadcast(g, ((4, 1), g.dtype))) == "Σⱼ ∂ℒ/∂Y"
+    assert text(unbroadcast(Symbol("∂ℒ/∂Y", (1, 2)), ((2,), g.dtype))) == "∂ℒ/∂Y"
 
 
 def test_shared_parts_are_computed_once_and_counted_as_often_as_they_are_written() -> None:
     e: Any = x
     for _ in range(60):
         e = e + e
-    assert calls(e) == 2**60 - 1
+    assert e.calls == 2**60 - 1
     assert evaluate(e, {x: 1.0}) == 2.0**60
 
 

@@ -77,7 +77,7 @@ _BELOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕ�
 _ABOVE = str.maketrans(
     "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴸᴺᵀ", "0123456789+−=()abcdefghijklmnoprstuvwxyzLNT"
 )
-_LOWERED, _RAISED = ({b: chr(a) for a, b in table.items()} for table in (_BELOW, _ABOVE))
+LOWERED, RAISED = ({b: chr(a) for a, b in table.items()} for table in (_BELOW, _ABOVE))
 _ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 _NAME = re.compile(
     rf"(?P<base>{_LETTER})(?:_(?P<accent>hat|bar|tilde)|(?<=^y)(?P<yhat>hat))?"
@@ -125,6 +125,7 @@ def read_name(name: str) -> Name:
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------
+
 
 def written(box: Any, form: Any) -> Any:
     """A box in one of the three forms."""
@@ -223,6 +224,8 @@ class Layout:
 
     def _array(self, value: Any, given: bool) -> Piece:
         """A constant array: whole if it is small, else its shape; the numbers from 0 to n − 1 by their ends."""
+        if value.size == 1:
+            return self.constant(value.item(), given)
         if not given and value.ndim == 1 and value.size > 2 and np.array_equal(value, np.arange(value.size)):
             return Piece(("numeral", f"0…{value.size - 1}", None), APPLY)
         if value.ndim > 2 or value.size > (36 if given else 9) or not value.size:
@@ -255,7 +258,7 @@ class Layout:
         """Element by element; or by a number."""
         if same(a, b):
             return self.power(a, 2)
-        return self.times(a, b, "⊙" if getattr(a, "ndim", 0) and getattr(b, "ndim", 0) else "")
+        return self.times(a, b, "⊙" if _has_axes(a) and _has_axes(b) else "")
 
     def times(self, a: Any, b: Any, family: str) -> Piece:
         first, last = self.piece(a), self.piece(b)
@@ -280,7 +283,7 @@ class Layout:
         """Which sign two factors need: 2x, w₁x₁, y (1 − y), ∂ℒ/∂y · cos x, 0.5 × 3."""
         if "given" in (left, right) or left == right == "number":
             return " × "
-        if {left, right} & {"ratio", "word"} or right in ("number", "bar") or left == "apply":
+        if {left, right} & {"ratio", "word"} or right in ("number", "bar") or (left == "apply" and right == "letter"):
             return " · "
         return "" if right == "letter" and left in ("letter", "number") else " "
 
@@ -291,12 +294,14 @@ class Layout:
         return Piece(("row", first.box, ("sign", " / "), last.box), QUOTIENT, first.first, last.last, last.open)
 
     def power(self, a: Any, b: Any) -> Piece:
-        base, above = a if isinstance(a, Piece) else self.operand(a, ATOM), self.piece(b)
+        base, above = a if isinstance(a, Piece) else self.piece(a), self.piece(b)
+        applied = base.level == APPLY and base.last == "apply" and not base.open  # tanh(z)², but (tanh z)²
+        base = base if applied or base.level == ATOM else self.operand(a, ATOM)
         box: Box = ("power", base.box, above.box)
         if self.flat:
             raised = str(written(above.box, Text))
-            if len(raised) <= 2 and all(ord(c) in _RAISED and c != "t" for c in raised):  # ᵗ is the transpose
-                box = ("row", base.box, raised.translate(_RAISED))
+            if len(raised) <= 2 and all(ord(c) in RAISED and c != "t" for c in raised):  # ᵗ is the transpose
+                box = ("row", base.box, raised.translate(RAISED))
             elif above.level < ATOM:
                 box = ("power", base.box, ("fence", "(", above.box, ")"))
         return Piece(box, POWER, base.first, base.last)
@@ -308,6 +313,8 @@ class Layout:
     def big(self, sign: str, a: Any, axis: Any = None) -> Piece:
         """Σ x, or Σⱼ x where an array is summed along some of its axes."""
         p = self.piece(a)
+        if self._count(a, axis) == 1 and np.ndim(a):
+            return p  # a single term is no sum
         body = self.operand(a, PRODUCT if self.flat else QUOTIENT)
         level = APPLY if body.level >= RATIO else SUM
         word = ("scripts", ("sign", sign), self._axes(a, axis), "")
@@ -315,15 +322,20 @@ class Layout:
 
     def _axes(self, a: Any, axis: Any) -> str:
         """The letters of the axes along which an array is reduced, unless they are all of them: i, j, k for 0, 1, 2."""
-        count = getattr(a, "ndim", 0)
+        count = np.ndim(a)
         dims = range(count) if axis is None else sorted(d % count for d in (axis if isinstance(axis, tuple) else (axis,)))
         return "" if len(dims) == count else "".join("ijkl"[d] if d < 4 else str(d) for d in dims)
 
-    def mean(self, a: Any, axis: Any = None) -> Piece:
-        """(1/n) Σ a."""
+    @staticmethod
+    def _count(a: Any, axis: Any) -> int:
+        """How many terms a sum has."""
         shape = getattr(a, "shape", ())
         dims = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        n = math.prod(shape[d] for d in dims)
+        return math.prod(shape[d] for d in dims)
+
+    def mean(self, a: Any, axis: Any = None) -> Piece:
+        """(1/n) Σ a."""
+        n = self._count(a, axis)
         total = self.big("Σ", a, axis)
         share = self.quotient(1, getattr(n, "symbol", n))
         box = share.box if not self.flat else ("fence", "(", share.box, ")")
@@ -335,7 +347,7 @@ class Layout:
         word: Box = ("scripts", ("word", name), below, "")
         if p.level == ATOM and p.last in ("letter", "number"):
             return Piece(("row", word, ("sign", "of"), p.box), APPLY, "apply", "apply", open=True)
-        return Piece(("apply", word, ("list", p.box)), APPLY, "apply", "apply")
+        return Piece(("apply", word, p.box), APPLY, "apply", "apply")
 
     def reduced(self, name: str, a: Any, axis: Any = None) -> Piece:
         return self.apply(name, a, self._axes(a, axis))
@@ -344,12 +356,17 @@ class Layout:
         """A function by its name, with its arguments as the program gives them."""
         listed: list[Box] = [self._argument(a) for a in args]
         listed += [("row", ("word", key), ("sign", " = "), self._argument(value)) for key, value in kwargs.items()]
-        return Piece(("apply", ("word", name), ("list", *listed)), APPLY, "apply", "apply")
+        return Piece(("apply", ("word", name), self._list(listed)), APPLY, "apply", "apply")
 
     def _argument(self, value: Any) -> Box:
         if isinstance(value, (tuple, list)):
-            return "fence", "(", ("list", *map(self._argument, value)), ")"
+            return "fence", "(", self._list([*map(self._argument, value)]), ")"
         return self.piece(value).box
+
+    def _list(self, boxes: list[Box]) -> Box:
+        """Arguments with commas between them; with semicolons in French, where a comma may be a decimal one."""
+        decimal = self.lang == "fr" and any("," in str(written(box, Text)) for box in boxes) and len(boxes) > 1
+        return "list", ";" if decimal else ",", *boxes
 
     def operation(self, function: Function, args: Any) -> Piece:
         """A function that is shown by its name: σ(x), CE(softmax(x), y)."""
@@ -359,7 +376,7 @@ class Layout:
                 return self._argument(args[shown])
             found = read_name(shown[0])
             word = found.box if found.letter else ("word", shown[0])
-            return "apply", word, ("list", *map(box, shown[1:]))
+            return "apply", word, self._list([*map(box, shown[1:])])
 
         return Piece(box(function.shown), APPLY, "apply", "apply")
 
@@ -381,7 +398,8 @@ class Layout:
         if all(i is None or i is Ellipsis or (isinstance(i, slice) and i == slice(None)) for i in entries):
             return self.piece(a)  # the same elements
         base = self.operand(a, ATOM)
-        return Piece(("index", base.box, ("list", *(self._entry(i) for i in entries if i is not Ellipsis))), POWER, base.first)
+        listed = self._list([self._entry(i) for i in entries if i is not Ellipsis])
+        return Piece(("index", base.box, listed), POWER, base.first)
 
     def _entry(self, i: Any) -> Box:
         if isinstance(i, slice):
@@ -408,6 +426,18 @@ def decimal(value: float, digits: int) -> tuple[str, int | None]:
 
 
 # -- how each function is written --------------------------------------------------------------------------------------
+
+
+def _has_axes(e: Any) -> bool:
+    """Whether a product with it is ⊙; a row of a single number is a number."""
+    return np.ndim(e) > 1 or (isinstance(e, (Symbol, np.ndarray)) and e.size > 1)
+
+
+def _reshaped(p: Layout, a: Any, shape: Any) -> Piece:
+    """Invisible where only axes of length 1 come or go."""
+    listed = shape if isinstance(shape, (tuple, list)) else (shape,)
+    alike = [n for n in a.shape if n != 1] == [n for n in listed if n != 1]
+    return p.piece(a) if alike else p.function("reshape", a, shape)
 
 
 def _swapped(p: Layout, a: Any, one: int, two: int) -> Piece:
@@ -494,6 +524,7 @@ NOTATION: dict[Any, Callable[..., Piece]] = {
     np.mean: lambda p, a, axis=None, keepdims=False: p.mean(a, axis),
     np.max: _reduction("max"),
     np.min: _reduction("min"),
+    np.reshape: _reshaped,
     np.swapaxes: _swapped,
     np.transpose: _ordered,
     operator.getitem: Layout.index,
@@ -501,6 +532,11 @@ NOTATION: dict[Any, Callable[..., Piece]] = {
     **{f: _function(name) for f, name in _FUNCTIONS.items()},
 }  # fmt: skip
 """How each NumPy function is written. Any other is written by its name, with its arguments."""
+
+
+def is_named(function: Any) -> bool:
+    """Whether a NumPy function is written as a name before its argument, cos x; or as √x, eˣ."""
+    return function in _FUNCTIONS or function in (np.exp, np.sqrt, np.log1p, np.log2, np.log10)
 
 
 # -- the three forms ---------------------------------------------------------------------------------------------------
@@ -529,9 +565,9 @@ class Text:
 
     @staticmethod
     def scripts(base: str, below: str, above: str) -> str:
-        lowered = below.translate(_LOWERED) if all(ord(c) in _LOWERED for c in below) else f"_{below}"
+        lowered = below.translate(LOWERED) if all(ord(c) in LOWERED for c in below) else f"_{below}"
         bare = above.rstrip("′")
-        raised = bare.translate(_RAISED) if all(ord(c) in _RAISED for c in bare) else bare if bare[0] == "[" else f"^{bare}"
+        raised = bare.translate(RAISED) if all(ord(c) in RAISED for c in bare) else bare if bare[0] == "[" else f"^{bare}"
         return base + lowered + raised + above[len(bare) :]
 
     @staticmethod
@@ -543,8 +579,8 @@ class Text:
         return left + body + right
 
     @staticmethod
-    def list(*parts: str) -> str:
-        return ", ".join(parts)
+    def list(sign: str, *parts: str) -> str:
+        return {",": ", ", ";": " ; "}[sign].join(parts)
 
     @staticmethod
     def cells(*parts: str) -> str:
@@ -583,7 +619,7 @@ _LATEX = {
     "−": "-", "·": r"\cdot", "×": r"\times", "⊙": r"\odot", "∧": r"\land", "∨": r"\lor", "≠": r"\neq", "≤": r"\leq",
     "≥": r"\geq", "Σ": r"\sum", "Π": r"\prod", "⌊": r"\lfloor", "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil",
     "∞": r"\infty", "…": r"\ldots", "ℒ": r"\mathcal{L}", "→": r"\rightarrow ", "mod": r"\bmod",
-    "⊻": r"\veebar", "≪": r"\ll", "≫": r"\gg", "∈": r"\in", "¬": r"\lnot",
+    "|": r"\vert", "⊻": r"\veebar", "≪": r"\ll", "≫": r"\gg", "∈": r"\in", "¬": r"\lnot",
 }  # fmt: skip
 _LATEX_FUNCTIONS = {
     "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "ln", "log", "max", "min",
@@ -627,7 +663,9 @@ class Latex:
 
     @staticmethod
     def word(word: str) -> str:
-        return "\\" + word if word in _LATEX_FUNCTIONS else rf"\operatorname{{{word.replace('_', chr(92) + '_')}}}"
+        bare = word.rstrip("′")
+        name = "\\" + bare if bare in _LATEX_FUNCTIONS else rf"\operatorname{{{bare.replace('_', chr(92) + '_')}}}"
+        return name + "'" * (len(word) - len(bare))
 
     @staticmethod
     def numeral(mantissa: str, power: int | None) -> str:
@@ -649,13 +687,13 @@ class Latex:
 
     @staticmethod
     def fence(left: str, body: str, right: str) -> str:
-        tall = left == "|" or re.search(r"\\(frac|begin|sum|prod)", body)
+        tall = re.search(r"\\(frac|begin|sum|prod)", body)
         opened, closed = _LATEX.get(left, left), _LATEX.get(right, right)
         return rf"\left{opened} {body} \right{closed}" if tall else f"{opened}{' ' * (left != opened)}{body}{closed}"
 
     @staticmethod
-    def list(*parts: str) -> str:
-        return ", ".join(parts)
+    def list(sign: str, *parts: str) -> str:
+        return f"{sign} ".join(parts)
 
     @staticmethod
     def cells(*parts: str) -> str:
@@ -745,8 +783,8 @@ class MathML:
         return f'<mrow><mo form="prefix">{left}</mo>{body}<mo form="postfix">{right}</mo></mrow>'
 
     @staticmethod
-    def list(*parts: str) -> str:
-        return f"<mrow>{'<mo>,</mo>'.join(parts)}</mrow>"
+    def list(sign: str, *parts: str) -> str:
+        return f"<mrow>{f'<mo>{sign}</mo>'.join(parts)}</mrow>"
 
     @staticmethod
     def cells(*parts: str) -> str:

@@ -47,6 +47,8 @@ class Symbol(NDArrayOperatorsMixin):
         args, kwargs: what it is called with: symbols, numbers, arrays, tuples of them.
         value: of a constant, its number or array; None otherwise.
         given: whether that value was put in for a name by `substitute`, and not written in the formula.
+        uses: the symbols among the arguments.
+        calls: how many calls are written in the whole formula.
 
     >>> X, W = Symbol("X", (4, 3)), Symbol("W", (3, 2))
     >>> (X @ W).shape
@@ -55,7 +57,7 @@ class Symbol(NDArrayOperatorsMixin):
     (X W)ᵗ
     """
 
-    __slots__ = ("args", "dtype", "function", "given", "kwargs", "name", "shape", "value")
+    __slots__ = ("args", "calls", "dtype", "function", "given", "kwargs", "name", "shape", "uses", "value")
 
     function: Callable[..., Any] | None
     args: tuple[Any, ...]
@@ -63,12 +65,15 @@ class Symbol(NDArrayOperatorsMixin):
     name: str | None
     value: Any
     given: bool
+    uses: tuple[Symbol, ...]
+    calls: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
     def __init__(self, name: str, shape: tuple[int, ...] = (), dtype: Any = np.float64) -> None:
         self.function, self.args, self.kwargs = None, (), {}
         self.name, self.value, self.given = name, None, False
+        self.uses, self.calls = (), 0
         self.shape, self.dtype = tuple(shape), np.dtype(dtype)
 
     # -- what NumPy asks -------------------------------------------------------------------------------------------
@@ -101,6 +106,11 @@ class Symbol(NDArrayOperatorsMixin):
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number that the formula itself holds, and not one put in for a name."""
+        return self.function is None and self.name is None and not self.given and isinstance(self.value, (int, float))
 
     @property
     def T(self) -> Symbol:
@@ -190,14 +200,12 @@ class Length(int):
         rest = self.symbol - other
         return Length(int(self) - int(other), rest) if isinstance(other, int) else rest
 
-    def __truediv__(self, other: Any) -> Any:
-        return self.symbol / other
-
     def __rtruediv__(self, other: Any) -> Any:
         return other / self.symbol
 
 
 def astype(x: Any, dtype: Any) -> Any:
+    """The method as a function, to be noted like NumPy's."""
     return x.astype(dtype)
 
 
@@ -219,8 +227,11 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Symbol:
     Raises:
         NeedsValues: when the result is no array.
     """
-    args, kwargs = _each(_unnamed, args), _each(_unnamed, kwargs)
+    if isinstance(function, np.ufunc):  # a length that is computed with is written by its name; in a shape it is a number
+        args = tuple(a.symbol if isinstance(a, Length) else a for a in args)
     shape, dtype = _result(function, args, kwargs)
+    if function in _MOVING and isinstance(args[0], Symbol) and args[0].is_number:
+        return constant(args[0].value, shape, dtype)
     rule = _TIDY.get(function)
     tidied = rule(*args) if rule and len(args) <= 2 and not kwargs else None
     if tidied is not None:
@@ -228,7 +239,11 @@ def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Symbol:
             return constant(tidied, shape, dtype)
         if tidied.shape == shape and tidied.dtype == dtype:
             return tidied
-    return _noted(function, args, kwargs, shape, dtype)
+    return noted(function, args, kwargs, shape, dtype)
+
+
+_MOVING = {np.broadcast_to, np.expand_dims, np.reshape, np.squeeze, np.swapaxes, np.transpose, np.positive, astype}
+"""What changes no element: of a constant it gives the same constant, in another shape."""
 
 
 def constant(value: Any, shape: tuple[int, ...] = (), dtype: Any = np.float64) -> Symbol:
@@ -240,12 +255,15 @@ def constant(value: Any, shape: tuple[int, ...] = (), dtype: Any = np.float64) -
 
 def as_written(function: Callable[..., Any], *args: Any) -> Symbol:
     """The symbol of a call just as it is, neither tidied nor tried; for a part that is only to be written."""
-    return _noted(function, args, {}, next((a.shape for a in args if isinstance(a, Symbol)), ()), np.float64)
+    return noted(function, args, {}, next((a.shape for a in args if isinstance(a, Symbol)), ()), np.float64)
 
 
-def _noted(function: Any, args: Any, kwargs: Any, shape: tuple[int, ...], dtype: Any) -> Symbol:
+def noted(function: Any, args: Any, kwargs: Any, shape: tuple[int, ...], dtype: Any) -> Symbol:
+    """The symbol of a call whose shape and dtype are known."""
     out = Symbol("", shape, dtype)
     out.name, out.function, out.args, out.kwargs = None, function, tuple(args), dict(kwargs)
+    out.uses = tuple(_symbols_in([args, kwargs]))
+    out.calls = 1 + sum(part.calls for part in out.uses)
     return out
 
 
@@ -258,14 +276,15 @@ def _each(f: Callable[[Any], Any], tree: Any) -> Any:
     return f(tree)
 
 
-def _unnamed(value: Any) -> Any:
-    return value.symbol if isinstance(value, Length) else value
+def _symbols_in(tree: Any) -> list[Symbol]:
+    found: list[Symbol] = []
+    _each(lambda value: found.append(value) if isinstance(value, Symbol) else None, tree)
+    return found
 
 
 def _result(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[tuple[int, ...], Any]:
     """Shape and dtype of what a function gives, found by calling it on zeros (on matrices 1, where zeros have no inverse)."""
-    elementwise = function is np.where or (isinstance(function, np.ufunc) and function.signature is None)
-    read = _one_element if elementwise and not kwargs else _zeros
+    read = _one_element if elementwise(function) and not kwargs else _zeros
     operands = _each(read, args)
     if function is np.matmul and min(map(np.ndim, args)) > 1 and np.shape(args[0])[-1] == np.shape(args[1])[-2]:
         operands = operands[0][..., :0], operands[1][..., :0, :]  # the shape without the work
@@ -288,6 +307,11 @@ def _with_names(shape: tuple[int, ...], *sources: tuple[int, ...]) -> tuple[int,
     """The shape, with the lengths that have a name in one of the shapes it was broadcast from."""
     named = {-k: n for source in sources for k, n in enumerate(reversed(source), 1) if isinstance(n, Length)}
     return tuple(n if n != named.get(k - len(shape)) else named[k - len(shape)] for k, n in enumerate(shape))
+
+
+def elementwise(function: Any) -> bool:
+    """Whether a NumPy function works element by element."""
+    return function is np.where or (isinstance(function, np.ufunc) and function.signature is None)
 
 
 def _one_element(value: Any) -> Any:
@@ -314,7 +338,7 @@ def _signed(e: Any) -> tuple[bool, Any]:
     if isinstance(e, Symbol):
         if e.function is np.negative:
             return True, e.args[0]
-        if e.name is None and not e.given and isinstance(e.value, (int, float)) and e.value < 0:
+        if e.is_number and e.value < 0:
             return True, constant(-e.value, e.shape, e.dtype)
     elif isinstance(e, (int, float)) and not isinstance(e, bool) and e < 0:
         return True, -e
@@ -323,12 +347,13 @@ def _signed(e: Any) -> tuple[bool, Any]:
 
 def _is(number: int, e: Any) -> bool:
     if isinstance(e, Symbol):
-        return e.name is None and not e.given and isinstance(e.value, (int, float)) and e.value == number
+        return e.is_number and bool(e.value == number)
     return isinstance(e, (int, float)) and not isinstance(e, bool) and e == number
 
 
 def _tidy_multiply(a: Any, b: Any) -> Any:
-    if isinstance(a, Symbol) and a.function in (np.true_divide,) and _is(1, a.args[0]):
+    quotients = [isinstance(e, Symbol) and e.function is np.true_divide for e in (a, b)]
+    if quotients == [True, False] and _is(1, a.args[0]):
         return call(np.true_divide, b, a.args[1])  # (1/n) x is x/n
     return b if _is(1, a) else a if _is(1, b) else _carry_sign(np.multiply, a, b)
 
@@ -440,7 +465,7 @@ def forward(operation: Any, inputs: Sequence[Any], params: Mapping[str, Any] | N
         formula: Symbol = operation.forward(*inputs, **params)
     except NeedsValues:
         return applied(operation, *inputs, **params)
-    return formula if calls(formula) <= LONGEST else applied(operation, *inputs, **params)
+    return formula if not isinstance(formula, Symbol) or formula.calls <= LONGEST else applied(operation, *inputs, **params)
 
 
 def gradient(
@@ -474,21 +499,7 @@ def gradient(
 # -- reading a formula -------------------------------------------------------------------------------------------------
 
 
-def _symbols_in(tree: Any) -> list[Symbol]:
-    found: list[Symbol] = []
-    _each(lambda value: found.append(value) if isinstance(value, Symbol) else None, tree)
-    return found
-
-
-def calls(expression: Any) -> float:
-    """How many calls are written in a formula, once for each time that they are written."""
-    counts: dict[int, float] = {}
-    for e in _inside_out(expression):
-        counts[id(e)] = sum(counts[id(part)] for part in _symbols_in([e.args, e.kwargs])) + (e.function is not None)
-    return counts.get(id(expression), 0)
-
-
-def _inside_out(expression: Any) -> list[Symbol]:
+def parts(expression: Any) -> list[Symbol]:
     """Every symbol in an expression once, each after what it is made of; no recursion."""
     order: list[Symbol] = []
     seen: set[int] = set()
@@ -500,7 +511,7 @@ def _inside_out(expression: Any) -> list[Symbol]:
         elif id(e) not in seen:
             seen.add(id(e))
             stack.append((e, True))
-            stack += [(part, False) for part in reversed(_symbols_in([e.args, e.kwargs]))]
+            stack += [(part, False) for part in reversed(e.uses)]
     return order
 
 
@@ -511,7 +522,7 @@ def names(expression: Any) -> list[Symbol]:
     >>> [s.name for s in names(x * (1 - y) + x)]
     ['x', 'y']
     """
-    return [e for e in _inside_out(expression) if e.function is None and e.name is not None]
+    return [e for e in parts(expression) if e.function is None and e.name is not None]
 
 
 def same(a: Any, b: Any) -> bool:
@@ -548,15 +559,17 @@ def evaluate(expression: Any, values: Mapping[Symbol, Any]) -> Any:
     def read(part: Any) -> Any:
         return known[id(part)] if isinstance(part, Symbol) else part
 
-    for e in _inside_out(expression):
-        if e in values:
-            known[id(e)] = values[e]
-        elif e.function is not None:
-            known[id(e)] = e.function(*_each(read, e.args), **_each(read, e.kwargs))
-        elif e.value is not None:
-            known[id(e)] = np.full(e.shape, e.value, e.dtype) if e.name is None and np.ndim(e.value) < e.ndim else e.value
-        else:
-            raise KeyError(f"no value was given for {e}")
+    with np.errstate(all="ignore"):  # 1/0 may be what the operation rightly gives
+        for e in parts(expression):
+            if e in values:
+                known[id(e)] = values[e]
+            elif e.function is not None:
+                known[id(e)] = e.function(*_each(read, e.args), **_each(read, e.kwargs))
+            elif e.value is not None:
+                full = e.name is None and np.ndim(e.value) < e.ndim
+                known[id(e)] = np.full(e.shape, e.value, e.dtype) if full else e.value
+            else:
+                raise KeyError(f"no value was given for {e}")
     return read(expression)
 
 
@@ -570,7 +583,7 @@ def substitute(expression: Any, values: Mapping[Symbol, Any]) -> Any:
 
     def put(e: Symbol, args: Any, kwargs: Any) -> Symbol:
         if e not in values:
-            return e if e.function is None else _noted(e.function, args, kwargs, e.shape, e.dtype)
+            return e if e.function is None else noted(e.function, args, kwargs, e.shape, e.dtype)
         out = constant(np.asarray(values[e])[()], e.shape, e.dtype)
         out.given = True
         return out
@@ -585,6 +598,6 @@ def rebuilt(expression: Any, make: Callable[..., Symbol]) -> Any:
     def new(part: Any) -> Any:
         return made[id(part)] if isinstance(part, Symbol) else part
 
-    for e in _inside_out(expression):
+    for e in parts(expression):
         made[id(e)] = make(e, _each(new, e.args), _each(new, e.kwargs))
     return new(expression)
