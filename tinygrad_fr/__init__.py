@@ -237,6 +237,7 @@ from tinygrad_fr.operations.casting import is_floating_point as is_floating_poin
 from tinygrad_fr.operations.casting import is_tensor as is_tensor
 from tinygrad_fr.operations.casting import isclose as isclose
 from tinygrad_fr.operations.casting import numel as numel
+from tinygrad_fr.compiler import compile as compile
 from tinygrad_fr.serialization import load as load
 from tinygrad_fr.serialization import save as save
 from tinygrad_fr.machine import get_default_device as get_default_device

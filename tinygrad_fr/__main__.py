@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import locale
-import os
 import sys
 from collections.abc import Sequence
 
 from tinygrad_fr import __version__, demo
-
-
-def language() -> str:
-    """French where the user's settings say so, else English."""
-    settings = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    chosen = next(filter(None, settings), None) or locale.getlocale()[0] or ""
-    return "fr" if chosen.lower().startswith("fr") else "en"
+from tinygrad_fr.language import language as language
 
 
 def parser() -> argparse.ArgumentParser:

@@ -460,6 +460,14 @@ def _reduced(elements: Any, reduction: str) -> Any:
     return np.mean(elements) if reduction == "mean" else np.sum(elements) if reduction == "sum" else elements
 
 
+def _total(elements: Array, reduction: str) -> Any:
+    """The same for kernels: `add.reduce` is what `np.sum` and `np.mean` come to, in a third of the time."""
+    if reduction == "none":
+        return elements
+    total = np.add.reduce(elements, None)
+    return total / max(elements.size, 1) if reduction == "mean" else total
+
+
 def _scale(shape: tuple[int, ...], reduction: str) -> float:
     """The derivative of the reduction: each element counts 1/n in a mean, 1 in a sum."""
     return 1 / max(math.prod(shape), 1) if reduction == "mean" else 1.0
@@ -630,11 +638,19 @@ def huber_loss(
     * _scale(x.shape, reduction)
     * ((x - target) / np.maximum(x * (1 - x), 1e-12)),
     dtarget=lambda g, x, *, reduction: g * _scale(x.shape, reduction) * (np.log(1 - x) - np.log(x)),
+    kernel=lambda x, target, *, reduction: _total(_bce_elements(x, target), reduction),
+    kernel_dx=lambda g, x, target, *, reduction: (x - target)
+    / np.maximum(x * (1 - x), 1e-12)
+    * (g * _scale(x.shape, reduction)),
 )
 def _binary_cross_entropy(x: Array, target: Array, *, reduction: str) -> Array:
+    """The binary cross-entropy of probabilities, reduced."""
+    return _reduced(_bce_elements(x, target), reduction)
+
+
+def _bce_elements(x: Any, target: Any) -> Any:
     """−y log a − (1 − y) log(1 − a), with both logarithms held above −100."""
-    elements = -(target * np.maximum(np.log(x), -100) + (1 - target) * np.maximum(np.log(1 - x), -100))
-    return _reduced(elements, reduction)
+    return -(target * np.maximum(np.log(x), -100) + (1 - target) * np.maximum(np.log(1 - x), -100))
 
 
 def binary_cross_entropy(
@@ -679,6 +695,13 @@ def _check_probabilities(values: Array) -> bool:
     return True
 
 
+def _bce_with_logits_kernel(x: Array, target: Array, *, reduction: str) -> tuple[Array, Array]:
+    """The loss, and the probabilities A, which the gradient A − y needs again."""
+    e = np.exp(-np.abs(x))
+    elements = np.maximum(x, 0) - x * target + np.log1p(e)
+    return _total(elements, reduction), np.exp(np.minimum(x, 0)) / (1 + e)
+
+
 @operation(
     "BCE∘σ",
     r"\operatorname{BCE}(\sigma({x}), {target})",
@@ -689,6 +712,9 @@ def _check_probabilities(values: Array) -> bool:
     * _scale(x.shape, reduction)
     * (on(sigmoid, x) - target),
     dtarget=lambda g, x, *, reduction: -g * _scale(x.shape, reduction) * x,
+    kernel=_bce_with_logits_kernel,
+    kernel_keeps=True,
+    kernel_dx=lambda g, x, target, a, *, reduction: (a - target) * (g * _scale(x.shape, reduction)),
 )
 def _binary_cross_entropy_with_logits(x: Array, target: Array, *, reduction: str) -> Array:
     """max(z, 0) − z y + log(1 + e^{−|z|}), which is the binary cross-entropy of σ(z) without its overflow."""

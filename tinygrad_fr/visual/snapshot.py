@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,10 @@ from tinygrad_fr.nn import module as modules
 from tinygrad_fr.nn.module import Hooks, Module
 from tinygrad_fr.node import OUTPUT, Node, mode, tick
 from tinygrad_fr.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tinygrad_fr.optim.optimizer import Optimizer
+    from tinygrad_fr.visual.picture import Drawing
 
 Values = NDArray[Any]
 
@@ -383,7 +387,7 @@ class Snapshot:
             vertex = self[self._ids[node]]
             vertex.stored = None if node.grad is None else np.array(node.grad._array)
             vertex.state = self._state(vertex)
-            if node.operation is None and vertex.value is not None and not np.array_equal(vertex.value, tensor._array):
+            if node.operation is None and vertex.value is not None and _changed(vertex.value, tensor._array):
                 vertex.after = np.array(tensor._array)
         self._looked = True
         return self
@@ -428,6 +432,63 @@ class Snapshot:
             "loss": self.loss.id,
         }
 
+    def graphviz(self, **options: Any) -> Drawing:
+        """The drawing of this graph, a `graphviz.Digraph`; the options are those of `visual.draw`.
+
+        >>> import tinygrad_fr as torch
+        >>> w = torch.tensor(2.0, requires_grad=True)
+        >>> print(Snapshot(w * w).graphviz().source.splitlines()[0])
+        digraph tinygrad_fr {
+        """
+        from tinygrad_fr.visual.dot import draw
+
+        return draw(self, **options)
+
+    def html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        lang: str | None = None,
+        exercise: bool = False,
+        optimizer: Optimizer | None = None,
+        checks: bool = True,
+        digits: int = 4,
+        title: str | Mapping[str, str] | None = None,
+    ) -> Path:
+        """Write a page that steps forward, backward and through the update of this graph, and return its path.
+
+        One HTML file, which needs no network: buttons, keyboard, both languages, finite differences, an exercise with its
+        answers to be printed. It shows what the snapshot knows: `look()` after `optimizer.step()` shows the step that was
+        made; without it the page previews plain gradient descent.
+
+        Args:
+            path: the file.
+            lang: "en" or "fr", which the page lets its reader change; the user's own if left out.
+            exercise: whether it opens with blanks to be filled in, which its reader can change as well.
+            optimizer: gives its name and learning rate.
+            checks: whether every gradient is checked by finite differences.
+            digits: 3, 4 or 6 significant digits at first.
+            title: a title of your own, or {"en": ..., "fr": ...}.
+
+        Raises:
+            ValueError: for another language or number of digits.
+            TypeError: when the optimizer is none.
+            OSError: when the file cannot be written.
+
+        >>> import tempfile
+        >>> import tinygrad_fr as torch
+        >>> a = torch.tensor(3.0, requires_grad=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = Snapshot(a * a).html(f"{folder}/square.html", lang="fr").read_text(encoding="utf-8")
+        >>> page[page.index("<title>"):page.index("</title>")]
+        '<title>La rétropropagation, pas à pas'
+        """
+        from tinygrad_fr.visual.page import write
+
+        return write(
+            self, path, lang=lang, exercise=exercise, optimizer=optimizer, checks=checks, digits=digits, title=title
+        )
+
 
 _PLAIN = ("id", "kind", "name", "operation", "symbol", "latex", "module", "dtype", "state", "order", "error", "site")
 
@@ -456,6 +517,10 @@ def _stretched(shape: tuple[int, ...], spread: tuple[int, ...]) -> tuple[int, ..
     """The axes along which broadcasting had stretched an array of `shape` to `spread`."""
     extra = len(spread) - len(shape)
     return (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 and spread[i + extra] != 1))
+
+
+def _changed(before: Values, now: Values) -> bool:
+    return not np.array_equal(before, now, equal_nan=before.dtype.kind in "fc")
 
 
 def _close(a: Values, b: Values | None) -> bool:
