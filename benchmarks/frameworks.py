@@ -94,23 +94,41 @@ def train_step(torch: Any, F: Any, case: Case, params: Any, x: Any, y: Any) -> A
     return loss
 
 
+def optim_step(torch: Any, F: Any, case: Case, optimizer: Any, params: Any, x: Any, y: Any) -> Any:
+    """The same with ``optim.SGD`` for the update."""
+    loss = case.forward(torch, F, params, x, y)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss
+
+
 def torch_like(name: str, module: str) -> Framework:
-    """PyTorch's API, eager: PyTorch itself and tinygrad_fr. Weights are shaped (out, in)."""
+    """PyTorch's API on raw tensors, eager: PyTorch itself and tinygrad_fr, the update by hand and by ``optim.SGD``."""
     torch, F = importlib.import_module(module), importlib.import_module(module + ".nn.functional")
 
-    def start(case: Case) -> Run:
+    def start(case: Case, by_optimizer: bool) -> Run:
         arrays, x_array, y_array = case.data()
-        params = [torch.tensor(np.ascontiguousarray(a.T), requires_grad=True) for a in arrays]
+        params = [torch.tensor(a, requires_grad=True) for a in arrays]
         x, y = torch.tensor(x_array), torch.tensor(y_array)
+        optimizer = torch.optim.SGD(params, lr=case.lr)
         return Run(
-            lambda: train_step(torch, F, case, params, x, y),
-            lambda: [p.detach().numpy().T for p in params],
+            (lambda: optim_step(torch, F, case, optimizer, params, x, y))
+            if by_optimizer
+            else (lambda: train_step(torch, F, case, params, x, y)),
+            lambda: [p.detach().numpy() for p in params],
         )
 
     is_torch = module == "torch"
     threads = (torch.get_num_threads(), torch.set_num_threads) if is_torch else openblas()
     version = str(getattr(torch, "__version__", "?"))
-    return Framework(name, version, not is_torch, by_threads(start, threads))
+    by_hand_, by_optim = (by_threads(partial(start, by_optimizer=b), threads) for b in (False, True))
+    return Framework(
+        name,
+        version,
+        not is_torch,
+        lambda case: by_hand_(case) | {f"{label}, SGD".lstrip(", "): s for label, s in by_optim(case).items()},
+    )
 
 
 def module_step(model: Any, criterion: Any, optimizer: Any, x: Any, y: Any) -> Any:
@@ -161,7 +179,7 @@ def pytorch_names(xp: Any, **own: Any) -> SimpleNamespace:
         return -xp.mean(y * xp.log(p) + (1 - y) * xp.log(1 - p))
 
     common = {"tanh": xp.tanh, "mse_loss": mse_loss, "binary_cross_entropy": binary_cross_entropy}
-    return SimpleNamespace(linear=lambda x, w, b: xp.matmul(x, w) + b, **common, **own)
+    return SimpleNamespace(addmm=lambda b, x, w: xp.matmul(x, w) + b, **common, **own)
 
 
 def one_hot(y: Array, case: Case) -> Array:
