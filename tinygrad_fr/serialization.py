@@ -16,12 +16,11 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
+from tinygrad_fr.files import replaced
 from tinygrad_fr.tensor import Tensor, wrap
 from tinygrad_fr.values import Size, check_device, device
 
@@ -87,7 +86,7 @@ def save(obj: Any, f: Any) -> None:
     if isinstance(f, (str, os.PathLike)):
         path = os.fsdecode(f)
         write = _write_npz if path.lower().endswith(".npz") else _write_safetensors
-        with _replaced(path) as file:
+        with replaced(path) as file:
             write(file, arrays, skeleton)
     elif hasattr(f, "write"):
         _write_safetensors(f, arrays, skeleton)
@@ -264,34 +263,6 @@ def _rebuilt(skeleton: str | None, arrays: dict[str, Any]) -> Any:
 
 
 # -- files -------------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _replaced(path: str) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of `path` if all goes well; otherwise nothing has happened to `path`."""
-    path = os.path.realpath(path)  # a link goes on leading where it leads
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as file:  # a pipe or a device is written to; a folder is refused
-            yield file
-        return
-    if os.path.isfile(path):
-        open(path, "r+b").close()  # a protected file is refused, which replacing it would not do
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        raise RuntimeError(f"Parent directory {folder} does not exist: write `os.makedirs({folder!r})` first.")
-    temporary = os.path.join(folder, f".tinygrad_fr-{os.urandom(4).hex()}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())  # on the disk before it gets the name
-        with suppress(OSError):  # there was no file, or its disk knows no permissions
-            os.chmod(temporary, os.stat(path).st_mode & 0o7777)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 class _Unreadable(ValueError):

@@ -58,8 +58,12 @@ def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Multiply the gradients, in place, by max_norm / total_norm where that makes them smaller."""
-    scale = float(max_norm) / (total_norm.item() + 1e-6)
-    if not scale >= 1:  # a nan goes on into the gradients
+    recorded = hasattr(total_norm._array, "to_number")  # in a compiled step: the number may be another at each call
+    total = total_norm._array.to_number() if recorded else total_norm.item()
+    scale = float(max_norm) / (total + 1e-6)
+    if recorded:
+        scale = np.minimum(scale, 1.0)
+    if recorded or not scale >= 1:  # a nan goes on into the gradients
         with no_grad():
             for gradient in _gradients(parameters):
                 gradient.mul_(scale)

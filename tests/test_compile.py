@@ -1,0 +1,1000 @@
+"""compile: a step that runs as a NumPy program of its own does what the step does, and says so when it cannot."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import re
+import subprocess
+import sys
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_fr as torch
+from tinygrad_fr import nn, operation, optim
+from tinygrad_fr.nn import functional as F
+from tinygrad_fr.operation import operation as declared
+
+COMPILER = Path(torch.__file__).parent / "compiler"
+
+Net = Callable[[], nn.Module]
+
+
+def xor_net(dtype: Any = torch.float32) -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1), nn.Tanh()).to(dtype)
+
+
+X = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+Y = torch.tensor([[0.0], [1.0], [1.0], [0.0]])
+
+
+class Setup:
+    """A model, an optimiser, and a step, compiled or not."""
+
+    def __init__(
+        self,
+        compiled: bool,
+        make: Callable[[], Any] = xor_net,
+        optimizer: Any = optim.SGD,
+        criterion: Any = None,
+        clear: str = "first",
+        **options: Any,
+    ) -> None:
+        options.setdefault("lr", 0.1)
+        self.net = make()
+        self.opt = optimizer(self.net.parameters(), **options)
+        net, opt, criterion = self.net, self.opt, criterion or nn.MSELoss()
+
+        def step(x: Any, y: Any) -> Any:
+            if clear == "first":
+                opt.zero_grad()
+            elif clear == "zeros":
+                opt.zero_grad(set_to_none=False)
+            loss = criterion(net(x), y)
+            loss.backward()
+            opt.step()
+            if clear == "last":
+                opt.zero_grad()
+            return loss
+
+        self.eager = step
+        self.step = torch.compile(step) if compiled else step
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a step changes."""
+        found = {name: p.detach().numpy().copy() for name, p in self.net.state_dict().items()}
+        for name, p in self.net.named_parameters():
+            found[f"{name}.grad"] = None if p.grad is None else p.grad.numpy().copy()
+        for i, entries in self.opt.state_dict()["state"].items():
+            found |= {f"{i}.{key}": np.array(v) for key, v in entries.items()}
+        return found
+
+
+def same(one: dict[str, Any], other: dict[str, Any], units: float = 4) -> None:
+    """The same entries, equal to a few units in the last place of the largest number."""
+    assert one.keys() == other.keys()
+    for name, a in one.items():
+        b = other[name]
+        assert (a is None) == (b is None), name
+        if a is not None:
+            assert a.shape == b.shape and a.dtype == b.dtype
+            near(a, b, units, name)
+
+
+def near(a: Any, b: Any, units: float, name: str = "") -> None:
+    a, b = np.asarray(a), np.asarray(b)
+    if a.dtype.kind != "f":
+        assert np.array_equal(a, b), name
+        return
+    tolerance = units * np.finfo(a.dtype).eps
+    np.testing.assert_allclose(
+        a, b, rtol=tolerance, atol=tolerance * max(1.0, float(np.max(np.abs(b), initial=0))), err_msg=name
+    )
+
+
+def both(steps: int = 5, batches: Any = ((X, Y),), units: float = 16, **setup: Any) -> tuple[Setup, Setup]:
+    """Train twice, eager and compiled, and compare all there is after each step."""
+    eager, compiled = Setup(False, **setup), Setup(True, **setup)
+    for i in range(steps):
+        x, y = batches[i % len(batches)]
+        torch.manual_seed(i)
+        a = eager.step(x, y)
+        after = torch.get_rng_state()
+        torch.manual_seed(i)
+        b = compiled.step(x, y)
+        assert torch.equal(after, torch.get_rng_state())
+        near(a.detach().numpy(), b.numpy(), units, "loss")
+        same(compiled.state(), eager.state(), units)
+    assert compiled.step.traces
+    return eager, compiled
+
+
+# -- the same as eager -------------------------------------------------------------------------------------------------
+
+ACTIVATIONS = [nn.Tanh, nn.Sigmoid, nn.ReLU, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus, nn.Softsign, nn.LogSigmoid,
+               nn.Hardtanh, nn.SELU, nn.Mish, nn.ReLU6, nn.PReLU, nn.Softshrink, nn.Hardswish, nn.CELU, nn.Tanhshrink]  # fmt: skip
+
+OPTIMIZERS: list[tuple[Any, dict[str, Any]]] = [
+    (optim.SGD, {}),
+    (optim.SGD, {"momentum": 0.9}),
+    (optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    (optim.SGD, {"momentum": 0.5, "dampening": 0.1, "maximize": True}),
+    (optim.Adam, {}),
+    (optim.Adam, {"amsgrad": True, "weight_decay": 0.1}),
+    (optim.AdamW, {}),
+    (optim.RMSprop, {}),
+    (optim.RMSprop, {"momentum": 0.5, "centered": True}),
+    (optim.Adagrad, {"lr_decay": 0.1}),
+    (optim.Adadelta, {}),
+    (optim.Adamax, {}),
+]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.__name__)
+def test_every_activation(activation: Any) -> None:
+    def make() -> Any:
+        torch.manual_seed(1)
+        return nn.Sequential(nn.Linear(2, 4), activation(), nn.Linear(4, 1)).double()
+
+    both(make=make, batches=[(X.double(), Y.double())])
+
+
+@pytest.mark.parametrize("clear", ["first", "last", "zeros", "never"])
+@pytest.mark.parametrize(("optimizer", "options"), OPTIMIZERS, ids=lambda o: getattr(o, "__name__", str(o)))
+def test_every_optimizer_and_every_way_to_forget_gradients(optimizer: Any, options: dict[str, Any], clear: str) -> None:
+    units = 1e4 if "centered" in options else 64  # the root of a difference, v − m², magnifies what was rounded
+    data = [(X.double(), Y.double())]
+    both(make=lambda: xor_net(torch.float64), batches=data, optimizer=optimizer, clear=clear, units=units, **options)
+
+
+LOSSES = {
+    "mse": (nn.MSELoss, 1, lambda r: r.randn(4, 1)),
+    "l1": (nn.L1Loss, 1, lambda r: r.randn(4, 1)),
+    "huber": (nn.HuberLoss, 1, lambda r: r.randn(4, 1)),
+    "bce": (nn.BCELoss, 1, lambda r: r.rand(4, 1)),
+    "logits": (nn.BCEWithLogitsLoss, 1, lambda r: r.rand(4, 1)),
+    "classes": (nn.CrossEntropyLoss, 3, lambda r: r.randint(0, 3, 4)),
+    "probabilities": (nn.CrossEntropyLoss, 3, lambda r: r.rand(4, 3)),
+}
+
+
+def wanted(loss: str, seed: int = 0) -> Any:
+    values = LOSSES[loss][2](np.random.RandomState(seed))
+    return torch.from_numpy(values)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss(loss: str) -> None:
+    def make() -> Any:
+        torch.manual_seed(2)
+        end = [nn.Sigmoid()] if loss == "bce" else []
+        return nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, LOSSES[loss][1]), *end).double()
+
+    both(
+        make=make, criterion=LOSSES[loss][0](), batches=[(X.double(), wanted(loss)), (X.double() + 1, wanted(loss, 1))], steps=6
+    )
+
+
+@pytest.mark.parametrize("extra", [lambda: nn.Dropout(0.3), lambda: nn.BatchNorm1d(4), lambda: nn.LayerNorm(4)],
+                         ids=["dropout", "batch norm", "layer norm"])  # fmt: skip
+def test_layers_with_a_state_or_with_chance(extra: Callable[[], Any]) -> None:
+    def make() -> Any:
+        torch.manual_seed(3)
+        return nn.Sequential(nn.Linear(2, 4), extra(), nn.ReLU(), nn.Linear(4, 1)).double()
+
+    both(make=make, batches=[(X.double(), Y.double())], momentum=0.9, steps=6)
+
+
+class Tree(nn.Module):
+    """Shared weights, a branch, a skip, and a buffer."""
+
+    def __init__(self, width: int, depth: int, activation: str) -> None:
+        super().__init__()
+        self.first = nn.Linear(2, width)
+        self.shared = nn.Linear(width, width)
+        self.last = nn.Linear(width, 1)
+        self.depth, self.activation = depth, activation
+        self.register_buffer("seen", torch.zeros(width))
+
+    def forward(self, x: Any) -> Any:
+        act = getattr(torch, self.activation)
+        h = act(self.first(x))
+        for _ in range(self.depth):
+            h = h + act(self.shared(h))
+        with torch.no_grad():
+            self.seen += h.mean(0)
+        return self.last(h) * torch.sigmoid(h[:, :1])
+
+
+@settings(max_examples=12)
+@given(
+    width=st.integers(1, 5),
+    depth=st.integers(0, 4),
+    activation=st.sampled_from(["tanh", "sigmoid", "relu"]),
+    loss=st.sampled_from(["mse", "l1", "logits"]),
+    optimizer=st.sampled_from(OPTIMIZERS),
+    clear=st.sampled_from(["first", "last", "zeros", "never"]),
+    batch=st.integers(1, 4),
+)
+def test_random_models(width: int, depth: int, activation: str, loss: str, optimizer: Any, clear: str, batch: int) -> None:
+    def make() -> Any:
+        torch.manual_seed(width + depth)
+        return Tree(width, depth, activation).double()
+
+    cls, options = optimizer
+    x, y = X[:batch].double() - 0.3, wanted(loss)[:batch]
+    both(
+        make=make,
+        criterion=LOSSES[loss][0](),
+        optimizer=cls,
+        clear=clear,
+        batches=[(x, y)],
+        steps=4,
+        units=1e4,
+        **{"lr": 0.01, **options},
+    )
+
+
+def test_plain_numpy_calls_of_eager_give_the_same_bits() -> None:
+    def run(compiled: bool) -> Any:
+        w = torch.tensor([[0.3, -0.2], [0.5, 0.1]], requires_grad=True)
+
+        def step(x: Any) -> Any:
+            loss = torch.sin(x * w).exp().sum()
+            loss.backward()
+            with torch.no_grad():
+                w.sub_(w.grad, alpha=0.1)
+                w.grad = None
+            return loss
+
+        step = torch.compile(step) if compiled else step
+        return [step(X[:2]).item() for _ in range(5)], w.detach().numpy()
+
+    (losses, w), (others, v) = run(False), run(True)
+    assert losses == others and np.array_equal(w, v)
+
+
+# -- options, modes, shapes: when another program is made --------------------------------------------------------------
+
+
+def test_a_learning_rate_may_change_without_another_program() -> None:
+    eager, compiled = Setup(False, momentum=0.9), Setup(True, momentum=0.9)
+    schedules = [optim.lr_scheduler.ExponentialLR(s.opt, 0.5) for s in (eager, compiled)]
+    for _ in range(6):
+        for setup, schedule in zip((eager, compiled), schedules, strict=True):
+            setup.step(X, Y)
+            schedule.step()
+        same(compiled.state(), eager.state(), 32)
+    assert len(compiled.step.traces) == 1
+
+
+@pytest.mark.parametrize("optimizer", [optim.Adam, optim.RMSprop, optim.Adagrad], ids=lambda o: o.__name__)
+def test_a_learning_rate_of_other_optimizers(optimizer: Any) -> None:
+    eager, compiled = Setup(False, optimizer=optimizer), Setup(True, optimizer=optimizer)
+    for i in range(6):
+        for setup in (eager, compiled):
+            setup.opt.param_groups[0]["lr"] = 0.1 / (i + 1)
+            setup.step(X, Y)
+        same(compiled.state(), eager.state(), 64)
+    assert len(compiled.step.traces) <= 2
+
+
+def test_an_option_that_changes_makes_another_program() -> None:
+    eager, compiled = Setup(False, momentum=0.9), Setup(True, momentum=0.9)
+    for momentum in (0.9, 0.9, 0.9, 0.5, 0.5, 0.9):
+        for setup in (eager, compiled):
+            setup.opt.param_groups[0]["momentum"] = momentum
+            setup.step(X, Y)
+        same(compiled.state(), eager.state(), 32)
+    assert len(compiled.step.traces) == 2
+
+
+def test_shapes_and_dtypes_of_arguments() -> None:
+    _, compiled = both(batches=[(X, Y), (X[:2], Y[:2]), (X[:1], Y[:1])], steps=9, clear="last")
+    assert len(compiled.step.traces) == 3
+
+
+def test_python_arguments_and_keywords() -> None:
+    w = torch.tensor([1.0, 2.0])
+
+    @torch.compile
+    def scaled(x: Any, factor: float, *, sign: bool = True) -> Any:
+        return w * x * factor if sign else -(w * x * factor)
+
+    one = torch.tensor([1.0, 1.0])
+    for _ in range(2):
+        assert scaled(one, 2.0).tolist() == [2, 4]
+        assert scaled(one, 3.0).tolist() == [3, 6]
+        assert scaled(one, 3.0, sign=False).tolist() == [-3, -6]
+        assert scaled(factor=1, x=one).tolist() == [1, 2]
+    assert len(scaled.traces) == 4
+
+
+def test_nested_arguments_and_results() -> None:
+    w = torch.tensor([2.0], requires_grad=True)
+
+    @torch.compile
+    def step(batch: Any, extra: dict[str, Any]) -> Any:
+        x, y = batch
+        out = w * x
+        return {"out": out, "pair": (out - y, 3), "same": x, "w": w, "array": out.detach().numpy()}
+
+    x, y = torch.tensor([1.0]), torch.tensor([5.0])
+    for _ in range(3):
+        found = step((x, y), {"z": y})
+        assert found["out"].tolist() == [2] and found["pair"][0].tolist() == [-3] and found["pair"][1] == 3
+        assert found["same"] is x and found["w"] is w and isinstance(found["array"], np.ndarray)
+    assert len(step.traces) == 1
+
+
+def test_a_result_is_not_overwritten_by_the_next_call() -> None:
+    w = torch.tensor([1.0, 2.0])
+
+    @torch.compile
+    def step(x: Any) -> Any:
+        h = w * x
+        return h, h, h.view(2, 1), x + 0
+
+    kept = [step(torch.tensor([float(i), 1.0])) for i in range(4)]
+    for i, (a, b, c, d) in enumerate(kept):
+        assert a.tolist() == b.tolist() == [i, 2] and c.tolist() == [[i], [2]] and d.tolist() == [i, 1]
+        a += 1
+        assert b.tolist() == [i, 2]
+
+
+def test_train_and_eval() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.5), nn.BatchNorm1d(4))
+    predict = torch.compile(lambda x: net(x))
+    for mode in (True, True, False, False, True):
+        net.train(mode)
+        torch.manual_seed(1)
+        before = {k: v.clone() for k, v in net.state_dict().items()}
+        expected = net(X).detach()
+        net.load_state_dict(before)
+        torch.manual_seed(1)
+        near(predict(X).numpy(), expected.numpy(), 8)
+
+
+def test_inference() -> None:
+    net = xor_net()
+
+    @torch.compile
+    def predict(x: Any) -> Any:
+        with torch.no_grad():
+            return net(x)
+
+    for _ in range(3):
+        near(predict(X).numpy(), net(X).detach().numpy(), 4)
+    assert not predict(X).requires_grad
+    with torch.no_grad():
+        near(predict(X).numpy(), net(X).numpy(), 4)
+    assert len(predict.traces) == 2
+    assert torch.compile(net)(X).shape == (4, 1)
+
+
+def test_a_model_of_another_dtype_or_with_other_arrays() -> None:
+    setup = Setup(True, clear="last")
+    eager = Setup(False, clear="last")
+    for _ in range(2):
+        setup.step(X, Y), eager.step(X, Y)
+    for s in (setup, eager):
+        s.net.double()
+    for _ in range(2):
+        near(setup.step(X.double(), Y.double()).numpy(), eager.step(X.double(), Y.double()).detach().numpy(), 1e8)
+    fresh = {k: v.clone() * 0.5 for k, v in eager.net.state_dict().items()}
+    for s in (setup, eager):
+        s.net.load_state_dict({k: v.clone() for k, v in fresh.items()}, assign=True)
+        s.opt = optim.SGD(s.net.parameters(), lr=0.1)
+    for p, q in zip(setup.net.parameters(), eager.net.parameters(), strict=True):
+        p.data = q.data.clone()
+    predict = torch.compile(lambda x: setup.net(x))
+    near(predict(X.double()).numpy(), eager.net(X.double()).detach().numpy(), 8)
+    setup.net[0].weight.data = setup.net[0].weight.data * 2
+    near(predict(X.double()).numpy(), setup.net(X.double()).detach().numpy(), 8)
+    setup.net[1] = nn.ReLU()
+    near(predict(X.double()).numpy(), setup.net(X.double()).detach().numpy(), 8)
+    with torch.no_grad():
+        setup.net[0].weight.mul_(3)
+    near(predict(X.double()).numpy(), setup.net(X.double()).detach().numpy(), 8)
+
+
+def test_a_python_value_that_the_step_reads() -> None:
+    class Box:
+        factor = 2.0
+
+    box, other = Box(), {"shift": 1.0}
+    power = 1
+
+    @torch.compile
+    def step(x: Any) -> Any:
+        return (x * box.factor + other["shift"]) ** power
+
+    x = torch.tensor([3.0])
+    assert step(x).item() == 7
+    box.factor = 3.0
+    assert step(x).item() == 10
+    other["shift"] = 0.0
+    assert step(x).item() == 9
+    power = 2
+    assert step(x).item() == 81
+    Box.factor = 5.0
+    del box.factor
+    assert step(x).item() == 225
+
+
+def test_frozen_parameters() -> None:
+    eager, compiled = Setup(False), Setup(True)
+    for s in (eager, compiled):
+        s.step(X, Y), s.step(X, Y), s.step(X, Y)
+        s.net[0].weight.requires_grad_(False)
+        s.net[0].weight.grad = None
+        s.step(X, Y), s.step(X, Y)
+        s.net[0].weight.requires_grad_(True)
+        s.step(X, Y)
+    same(compiled.state(), eager.state(), 64)
+
+
+def test_the_cache_is_bounded_and_says_when_it_is_of_no_use() -> None:
+    w = torch.tensor([1.0])
+    step = torch.compile(lambda x, i: w * x * i)
+    with pytest.warns(UserWarning, match="recorded 32 times"):
+        for i in range(40):
+            assert step(torch.tensor([1.0]), float(i)).item() == i
+    assert len(step.traces) == 8
+
+
+def test_the_same_tensor_for_two_arguments() -> None:
+    w = torch.tensor([1.0])
+    step = torch.compile(lambda a, b: w * a - b)
+    x, y = torch.tensor([3.0]), torch.tensor([1.0])
+    assert [step(x, y).item(), step(x, x).item(), step(x, y).item(), step(y, y).item()] == [2, 0, 2, 0]
+
+
+def test_state_among_the_arguments() -> None:
+    net = xor_net()
+    opt = optim.SGD(net.parameters(), lr=0.1)
+
+    @torch.compile
+    def step(net: Any, opt: Any, x: Any, y: Any) -> Any:
+        loss = F.mse_loss(net(x), y)
+        loss.backward()
+        opt.step()
+        opt.zero_grad()
+        return loss
+
+    eager = Setup(False, clear="last")
+    for _ in range(4):
+        near(step(net, opt, X, Y).numpy(), eager.step(X, Y).detach().numpy(), 16)
+    assert len(step.traces) == 1
+
+
+def test_a_method() -> None:
+    class Trainer:
+        def __init__(self) -> None:
+            self.w = torch.tensor([1.0], requires_grad=True)
+
+        @torch.compile
+        def step(self, x: Any) -> Any:
+            loss = (self.w * x).sum()
+            loss.backward()
+            with torch.no_grad():
+                self.w -= self.w.grad
+                self.w.grad = None
+            return loss
+
+    one, two = Trainer(), Trainer()
+    assert [one.step(torch.tensor([1.0])).item() for _ in range(3)] == [1, 0, -1]
+    assert [two.step(torch.tensor([2.0])).item() for _ in range(2)] == [2, -2]
+    assert one.w.item() == -2
+
+
+def test_a_closure() -> None:
+    def run(compiled: bool) -> Any:
+        net = xor_net()
+        opt = optim.SGD(net.parameters(), lr=0.1)
+
+        def step(x: Any, y: Any) -> Any:
+            def closure() -> Any:
+                opt.zero_grad()
+                loss = F.mse_loss(net(x), y)
+                loss.backward()
+                return loss
+
+            return opt.step(closure)
+
+        step = torch.compile(step) if compiled else step
+        return [step(X, Y).item() for _ in range(4)]
+
+    near(np.array(run(True), np.float32), np.array(run(False), np.float32), 8)
+
+
+def test_gradient_clipping_and_two_groups() -> None:
+    def run(compiled: bool) -> Any:
+        net = xor_net(torch.float64)
+        opt = optim.SGD([{"params": net[0].parameters(), "lr": 0.5}, {"params": net[2].parameters()}], lr=0.1, momentum=0.9)
+
+        def step(x: Any, y: Any) -> Any:
+            opt.zero_grad()
+            loss = F.mse_loss(net(x), y)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(net.parameters(), 0.1)
+            opt.step()
+            return loss, norm
+
+        step = torch.compile(step) if compiled else step
+        return [[t.item() for t in step(X.double(), Y.double())] for _ in range(5)]
+
+    near(np.array(run(True)), np.array(run(False)), 64)
+
+
+def test_an_optimizer_of_the_users_own() -> None:
+    class Signs(optim.Optimizer):
+        def __init__(self, params: Any, lr: float) -> None:
+            super().__init__(params, {"lr": lr})
+
+        @torch.no_grad()
+        def step(self, closure: Any = None) -> Any:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p -= group["lr"] * p.grad.sign()
+
+    eager, compiled = Setup(False, optimizer=Signs), Setup(True, optimizer=Signs)
+    for i in range(5):
+        for s in (eager, compiled):
+            s.opt.param_groups[0]["lr"] = 0.1 if i < 3 else 0.05
+            s.step(X, Y)
+        same(compiled.state(), eager.state(), 8)
+
+
+def test_random_numbers_are_those_of_eager() -> None:
+    w = torch.tensor([1.0, 2.0, 3.0])
+
+    def step(x: Any) -> Any:
+        noise = torch.randn(3) * 0.1 + torch.rand_like(x)
+        return w * x + noise, torch.randint(0, 10, (4,)), torch.empty(3).normal_(), torch.randperm(5)
+
+    compiled = torch.compile(step)
+    torch.manual_seed(0)
+    expected = [step(X[0, :1].expand(3) + 1) for _ in range(3)]
+    torch.manual_seed(0)
+    for parts in expected:
+        for a, b in zip(parts, compiled(X[0, :1].expand(3) + 1), strict=True):
+            assert torch.equal(a, b)
+
+
+def test_two_compiled_steps_and_eager_ones_on_one_model() -> None:
+    eager, mixed = Setup(False, momentum=0.9), Setup(True, momentum=0.9)
+    second = torch.compile(mixed.eager)
+    for i in range(12):
+        eager.step(X, Y)
+        (mixed.step, second, mixed.eager)[i % 3](X, Y)
+        same(mixed.state(), eager.state(), 128)
+
+
+def test_threads() -> None:
+    def train(compiled: bool, seed: int, out: dict[int, Any]) -> None:
+        torch_net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+        with torch.no_grad():
+            for k, p in enumerate(torch_net.parameters()):
+                p.copy_(torch.from_numpy(np.random.RandomState(seed + k).randn(*p.shape).astype(np.float32)))
+        opt = optim.SGD(torch_net.parameters(), lr=0.1)
+
+        def step(x: Any, y: Any) -> Any:
+            opt.zero_grad()
+            loss = F.mse_loss(torch_net(x), y)
+            loss.backward()
+            opt.step()
+            return loss
+
+        run = torch.compile(step) if compiled else step
+        out[seed] = [run(X, Y).item() for _ in range(30)]
+
+    expected: dict[int, Any] = {}
+    found: dict[int, Any] = {}
+    for seed in range(4):
+        train(False, seed, expected)
+    threads = [threading.Thread(target=train, args=(seed % 2 == 0, seed, found)) for seed in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert found.keys() == expected.keys()
+    for seed in found:
+        near(np.array(found[seed], np.float32), np.array(expected[seed], np.float32), 64)
+
+
+def test_a_new_operation_compiles(registry: None) -> None:
+    @declared(
+        "hyp",
+        r"\sqrt{{x}^2 + {other}^2}",
+        broadcasts=True,
+        floats=True,
+        domain=(0.5, 3.0),
+        dx=lambda g, x, y: g * x / y,
+        dother=lambda g, other, y: g * other / y,
+    )
+    def hyp(x: Any, other: Any) -> Any:
+        return np.hypot(x, other)
+
+    def run(compiled: bool) -> Any:
+        w = torch.tensor([3.0, 1.0], dtype=torch.float64, requires_grad=True)
+
+        def step(x: Any) -> Any:
+            loss = hyp(w, x).sum()
+            loss.backward()
+            with torch.no_grad():
+                w.sub_(0.1 * w.grad)
+                w.grad = None
+            return loss
+
+        f = torch.compile(step) if compiled else step
+        return [f(torch.tensor([4.0, 1.0], dtype=torch.float64)).item() for _ in range(4)], f
+
+    (expected, _), (found, step) = run(False), run(True)
+    near(np.array(found), np.array(expected), 4)
+    assert "hypot(" in step.source()
+
+
+@pytest.fixture
+def registry() -> Iterator[None]:
+    kept = [(table, dict(table)) for table in (operation.REGISTRY, operation.NUMPY)]
+    yield
+    for table, before in kept:
+        table.clear()
+        table.update(before)
+
+
+def test_the_compiler_knows_no_operation() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in COMPILER.glob("*.py"))
+    assert "tinygrad_fr.operations" not in text and "REGISTRY" not in text and "nn.functional" not in text
+
+
+# -- what it cannot do -------------------------------------------------------------------------------------------------
+
+
+def refused(step: Callable[..., Any], match: str, *args: Any, error: type[Exception] = RuntimeError) -> None:
+    compiled = torch.compile(step)
+    for _ in range(2):
+        with pytest.raises(error, match=match):
+            compiled(*args)
+    assert not compiled.traces
+
+
+w0 = torch.tensor([1.0, -2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("step", "match"),
+    [
+        (lambda x: float((w0 * x).sum()), "needs a value"),
+        (lambda x: (w0 * x).sum().item(), "needs a value"),
+        (lambda x: w0 if (w0 * x).sum() > 0 else x, r"needs a value.*test_compile\.py:\d+.*torch\.where"),
+        (lambda x: (w0 * x).tolist(), "needs a value"),
+        (lambda x: print(w0 * x), "needs a value"),
+        (lambda x: (w0 * x)[x > 0], "shape of the result depends on the values"),
+        (lambda x: torch.nonzero(w0 * x), "shape of the result depends on the values"),
+        (lambda x: torch.unique(w0 * x), "needs a value"),
+        (lambda x: [w0[i] for i in range(int(x.sum()))], "needs a value"),
+        (lambda x: x.add_(1), "writes into one of its arguments"),
+        (lambda x: w0 * x * np.random.rand(), "random numbers from NumPy"),
+    ],
+)
+def test_what_cannot_be_a_program_says_so(step: Any, match: str) -> None:
+    before = w0.tolist()
+    refused(step, match, torch.tensor([1.0, 2.0, 3.0]))
+    assert w0.tolist() == before
+
+
+def test_python_state_may_not_change() -> None:
+    box = {"count": 0}
+    seen: list[Any] = []
+    last = None
+
+    def counts(x: Any) -> Any:
+        box["count"] += 1
+        return w0 * x
+
+    def appends(x: Any) -> Any:
+        seen.append(1)
+        return w0 * x
+
+    def keeps(x: Any) -> Any:
+        nonlocal last
+        last = w0 * x
+        return last
+
+    for step in (counts, appends, keeps):
+        refused(step, "changes the Python value", torch.tensor([1.0, 2.0, 3.0]))
+    assert type(last._array) is np.ndarray
+
+
+def test_arrays_as_arguments() -> None:
+    refused(lambda x: w0 * torch.from_numpy(x), "from_numpy", np.ones(3, np.float32), error=TypeError)
+
+
+def test_an_exception_leaves_everything_as_it_was() -> None:
+    for fail_at in ("forward", "backward", "step"):
+        setup = Setup(True, optimizer=optim.Adam)
+        net, opt = setup.net, setup.opt
+        fail = {"now": False}
+
+        def step(x: Any, y: Any) -> Any:
+            opt.zero_grad()
+            noise = torch.rand(4, 1)
+            out = net(x) + noise
+            if fail["now"] and fail_at == "forward":
+                raise KeyError("mine")
+            loss = F.mse_loss(out, y)
+            loss.backward()
+            if fail["now"] and fail_at == "backward":
+                raise KeyError("mine")
+            opt.step()
+            if fail["now"] and fail_at == "step":
+                raise KeyError("mine")
+            return loss
+
+        compiled = torch.compile(step)
+        for calls in range(3):
+            fail["now"] = True
+            before, chance = setup.state(), torch.get_rng_state()
+            with pytest.raises(KeyError, match="mine"):
+                compiled(X, Y)
+            same(setup.state(), before, 0)
+            assert torch.equal(chance, torch.get_rng_state())
+            fail["now"] = False
+            compiled(X, Y)
+            assert all(type(p._array) is np.ndarray for p in net.parameters()), calls
+
+
+def test_a_bad_call_of_a_program_changes_nothing() -> None:
+    def make() -> Any:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(2, 3))
+
+    setup = Setup(True, make=make, criterion=nn.CrossEntropyLoss(), momentum=0.9)
+    good, bad = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 1, 3, 0])
+    for _ in range(3):
+        setup.step(X, good)
+    before = setup.state()
+    with pytest.raises(IndexError, match="Target 3 is out of bounds"):
+        setup.step(X, bad)
+    same(setup.state(), before, 0)
+    with pytest.raises(RuntimeError):
+        setup.step(torch.zeros(4, 5), good)
+    same(setup.state(), before, 0)
+
+
+def test_a_step_that_returns_nothing() -> None:
+    setup = Setup(True)
+
+    def nothing(x: Any, y: Any) -> None:
+        setup.eager(x, y)
+
+    step, eager = torch.compile(nothing), Setup(False)
+    for _ in range(3):
+        assert step(X, Y) is None
+        eager.step(X, Y)
+    same(setup.state(), eager.state(), 16)
+
+
+def test_results_have_no_graph_and_say_so() -> None:
+    w = torch.tensor([1.0], requires_grad=True)
+    step = torch.compile(lambda x: (w * x).sum())
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"a compiled step, which returns values only \(call backward\(\) inside it\)"):
+            step(torch.tensor([1.0])).backward()
+
+
+def test_a_history_from_outside() -> None:
+    w = torch.tensor([1.0], requires_grad=True)
+    h = w * 2
+    refused(lambda x: (h * x).sum(), "computed outside", torch.tensor([1.0]))
+
+
+def test_views_that_are_written() -> None:
+    w = torch.ones(4)
+    part = w[:2]
+
+    def step(x: Any) -> Any:
+        w.mul_(2)
+        return part + x
+
+    refused(step, "same memory", torch.tensor([1.0, 2.0]))
+    assert w.tolist() == [1, 1, 1, 1]
+
+
+def test_in_place_writes_on_state_and_on_what_the_step_makes() -> None:
+    def run(compiled: bool) -> Any:
+        total = torch.zeros(3)
+        swap = [torch.tensor([1.0]), torch.tensor([2.0])]
+        a, b = swap
+
+        def step(x: Any) -> Any:
+            total.add_(x)
+            h = torch.zeros(3)
+            h += x
+            h[0] = 5.0
+            h.mul_(total)
+            old = a.clone()
+            a.copy_(b)
+            b.copy_(old)
+            return h
+
+        f = torch.compile(step) if compiled else step
+        return [f(torch.tensor([1.0, 2.0, i])).tolist() for i in range(4)], total.tolist(), a.item(), b.item()
+
+    assert run(False) == run(True)
+
+
+def test_other_backends() -> None:
+    with pytest.raises(ValueError, match="no backend 'inductor'"):
+        torch.compile(lambda x: x, backend="inductor")
+
+
+def test_source_before_the_first_call() -> None:
+    with pytest.raises(RuntimeError, match="call the compiled step first"):
+        torch.compile(lambda x: x).source()
+
+
+# -- the program -------------------------------------------------------------------------------------------------------
+
+
+def test_the_program_reads_like_the_course() -> None:
+    _, compiled = both(clear="last")
+    text = compiled.step.source()
+    for line in (
+        "x.dot(W1_T, out=z1)", "add(z1, b1, out=z1)", "tanh(z1, out=a1)", "a1.dot(W2_T, out=z2)", "return loss",
+        "dz2_T.dot(a1, out=dW2)", "dz2.dot(W2, out=da1)", "dz1_T.dot(x, out=dW1)", "# a1 = tanh z₁",
+    ):  # fmt: skip
+        assert line in text, line
+    assert re.search(r"W1 +\(3, 2\) +float32 +net\.0\.weight", text)
+    body = text.partition("def step(x, y):")[2]
+    assert len([line for line in body.splitlines() if line.strip() and not line.strip().startswith("#")]) <= 26
+    assert re.findall(r"\bt\d+\b", body) == [] or max(int(n) for n in re.findall(r"\bt(\d+)\b", body)) <= 6
+
+
+def test_one_call_updates_all_parameters() -> None:
+    _, compiled = both(clear="last", momentum=0.9)
+    update = [line for line in compiled.step.source().splitlines() if "out=P)" in line]
+    assert len(update) == 1
+
+
+def test_the_first_call_records_few_instructions() -> None:
+    """What takes time at the first call is to record and to plan: both grow with the number of NumPy calls."""
+    from tinygrad_fr.compiler.trace import record
+
+    def instructions(depth: int) -> int:
+        torch.manual_seed(0)
+        layers = [layer for _ in range(depth) for layer in (nn.Linear(2, 2), nn.Tanh())]
+        setup = Setup(False, make=lambda: nn.Sequential(*layers), clear="last")
+        return len(record(setup.eager, (X, X), {}).instructions)
+
+    assert instructions(2) < 60
+    assert instructions(50) - instructions(49) < 25
+
+
+@pytest.mark.parametrize("width", [3, 100])
+def test_a_saved_program_needs_numpy_alone(width: int, tmp_path: Path) -> None:
+    def make() -> Any:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(2, width), nn.Sigmoid(), nn.Linear(width, 30), nn.Tanh(), nn.Linear(30, 1))
+
+    setup = Setup(True, make=make, optimizer=optim.Adam, clear="last")
+    for _ in range(3):
+        setup.step(X, Y)
+    file = tmp_path / "step.py"
+    setup.step.save(file)
+    assert (tmp_path / "step.npz").exists() == (width == 100)
+    program = (
+        "import sys; sys.modules['tinygrad_fr'] = None\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import numpy as np, step\n"
+        f"x, y = np.array({X.tolist()}, np.float32), np.array({Y.tolist()}, np.float32)\n"
+        "print([float(step.step(x, y)) for _ in range(4)])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert eval(said) == [setup.step(X, Y).item() for _ in range(4)]
+
+
+def test_a_program_with_random_numbers_is_not_saved(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(2, 3), nn.Dropout())
+    predict = torch.compile(lambda x: net(x))
+    predict(X)
+    with pytest.raises(RuntimeError, match="random numbers"):
+        predict.save(tmp_path / "step.py")
+
+
+def test_errors_and_profilers_point_into_the_text() -> None:
+    _, compiled = both(clear="last")
+    code = compiled.step.traces[0]._run.__code__
+    assert code.co_filename.startswith("<compiled step")
+    assert "def step(x, y):" in linecache.getline(code.co_filename, code.co_firstlineno)
+
+
+def test_parameters_stay_ordinary_tensors(tmp_path: Path) -> None:
+    import copy
+    import pickle
+
+    _, compiled = both(clear="last", momentum=0.9)
+    net = compiled.net
+    twin = copy.deepcopy(net)
+    again = pickle.loads(pickle.dumps(net))
+    torch.save(net.state_dict(), tmp_path / "net.pt")
+    loaded = torch.load(tmp_path / "net.pt")
+    compiled.step(X, Y)
+    for (name, p), q, r in zip(net.named_parameters(), twin.parameters(), again.parameters(), strict=True):
+        assert not torch.equal(p, q) and torch.equal(q, r) and torch.equal(q, loaded[name])
+        assert p.detach().numpy().nbytes == p.numel() * 4
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+def wide() -> Any:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(100, 200), nn.Tanh(), nn.Linear(200, 200), nn.Sigmoid(), nn.Linear(200, 10))
+
+
+def test_peak_memory_is_below_eager() -> None:
+    x, y = torch.randn(500, 100), torch.randn(500, 10)
+
+    def peak(compiled: bool) -> int:
+        gc.collect()
+        tracemalloc.start()
+        setup = Setup(compiled, make=wide, clear="last")
+        for _ in range(2):
+            setup.step(x, y)
+        gc.collect()
+        tracemalloc.reset_peak()
+        setup.step(x, y)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(True) < peak(False)
+
+
+def test_nothing_is_left_to_the_collector() -> None:
+    setup = Setup(True, optimizer=optim.Adam)
+    for _ in range(5):
+        setup.step(X, Y)
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        for _ in range(50):
+            setup.step(X, Y)
+        assert abs(len(gc.get_objects()) - before) < 10
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_compiled_step_goes_with_its_last_reference() -> None:
+    import weakref
+
+    setup = Setup(True, clear="last")
+    for _ in range(3):
+        setup.step(X, Y)
+    gc.collect()
+    array = weakref.ref(setup.step.traces[0])
+    name = setup.step.traces[0]._run.__code__.co_filename
+    gc.disable()
+    try:
+        del setup
+        assert array() is None and name not in linecache.cache
+    finally:
+        gc.enable()
+
+
+# -- the courses -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,438 @@
+"""What `compile` returns: a step that is recorded at its first call, and runs as a program of its own from then on."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import os
+import threading
+import types
+import warnings
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_fr.compiler.plan import Plan
+from tinygrad_fr.compiler.reach import Watched
+from tinygrad_fr.compiler.recorder import CannotCompile, Value, active
+from tinygrad_fr.compiler.source import Program, literal
+from tinygrad_fr.compiler.trace import Plain, Same, Trace, detached, record, spread
+from tinygrad_fr.node import last, mode, tick
+from tinygrad_fr.tensor import Tensor, shared_memory, wrap
+from tinygrad_fr.values import _Defaults
+
+LARGEST_CACHE = 8
+"""How many programs of one step are kept; the one that was made first goes first."""
+
+WARMINGS = 3
+"""An optimiser makes its state at its first step; one that still makes some at the third will never end."""
+
+SMALL = 2000
+"""A saved program of no more numbers has them in its text."""
+
+_MISS = object()
+
+
+class Compiled:
+    """A step that runs as a NumPy program of its own; see `compile`.
+
+    Attributes:
+        traces: the programs that there are, the latest first: one for each kind of arguments and options met so far.
+    """
+
+    def __init__(self, step: Callable[..., Any]) -> None:
+        self.step = step
+        self.traces: list[Variant] = []
+        self._lock = threading.RLock()  # a program has one memory: two threads take turns
+        self._recorded = self._warmings = 0
+        if hasattr(step, "__name__"):
+            functools.update_wrapper(self, step)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with self._lock:
+            for variant in self.traces:
+                result = variant.call(args, kwargs)
+                if result is not _MISS:
+                    return result
+            if active.tape is not None:  # inside a step that is being recorded, it is a part of that
+                return self.step(*args, **kwargs)
+            return self._record(args, kwargs)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return self if owner is None else types.MethodType(self, owner)
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.step, '__qualname__', self.step)}: {len(self.traces)} programs>"
+
+    def source(self) -> str:
+        """The text of the latest program, as it is run.
+
+        Raises:
+            RuntimeError: before the first call.
+        """
+        return self._latest().source()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the latest program to a file that needs NumPy alone, with the numbers as they are now.
+
+        Large arrays go into an `.npz` file beside it.
+
+        Raises:
+            RuntimeError: before the first call, and for a program that draws random numbers from tinygrad_fr's generator.
+        """
+        self._latest().save(path)
+
+    def _latest(self) -> Variant:
+        if not self.traces:
+            raise RuntimeError(
+                "there is no program yet: call the compiled step"
+                + (" once more; an optimiser has made its state at this first call." if self._warmings else " first.")
+            )
+        return self.traces[0]
+
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        key = signature(args, kwargs)
+        changed = next((path for v in self.traces if v.key == key and (path := v.changed()) is not None), None)
+        trace = record(self.step, args, kwargs)
+        if trace.warm:
+            self._warmings += 1
+            if self._warmings >= WARMINGS:
+                raise CannotCompile(
+                    "the optimiser makes new state at each step: keep it in tensors that are made once, and write into them."
+                )
+            return trace.commit()
+        self._warmings = 0
+        variant = Variant(self.step, args, kwargs, key, trace)
+        result = variant.begin(trace)
+        self.traces.insert(0, variant)
+        del self.traces[LARGEST_CACHE:]
+        self._recorded += 1
+        if self._recorded == 4 * LARGEST_CACHE:
+            why = f"`{changed}` changes from call to call" if changed else "the shapes or values of its arguments change"
+            warnings.warn(
+                f"the compiled step {getattr(self.step, '__name__', '')!r} was recorded {self._recorded} times, the last time "
+                f"since {why}. Each recording takes longer than many steps: hold what changes in a tensor, or stay eager.",
+                stacklevel=3,
+            )
+        return result
+
+
+class Variant:
+    """One program of a step: for arguments of given shapes and dtypes, and the options and modes that held.
+
+    Attributes:
+        arguments: the arguments in words, such as "x: (1, 2) float32".
+        call: runs the program on (args, kwargs) if it is for these arguments and for the state of things; `_MISS` says no.
+    """
+
+    call: Callable[[Any, Any], Any]
+
+    def __init__(self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], key: Any, trace: Trace) -> None:
+        self.key = key
+        plan = Plan(trace)
+        name = getattr(step, "__name__", type(step).__name__.lower())
+        code = getattr(getattr(step, "__func__", step), "__code__", None)
+        place = f", {Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else ""
+        program = Program(plan, name, f"{name}{place}: one call, as a NumPy program.")
+        self.arguments = ", ".join(f"{n}: {v.shape} {v.dtype}" for n, v in trace.arguments)
+        self._head, self._middle, self._function = program.sections()
+        self._text = "\n".join([*self._head, *self._middle, *self._function]) + "\n"
+        self._draws = any(line.kind == "draw" for line in program.helpers.values())
+        self._checks = [n for n, line in program.helpers.items() if line.kind == "check"]
+        self._states = {n: value.sample for n, value in program.states.items()}
+        self._constants = dict(program.constants)
+        self._space: dict[str, Any] = {**self._states, **self._constants}
+        for n, line in program.helpers.items():
+            self._space[n] = line.function if line.kind == "draw" else _checked(line.function, line.args[1])
+        filename = f"<compiled {program.name} {id(self):x}>"
+        text = self._text
+        linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+        weakref.finalize(self, linecache.cache.pop, filename, None)
+        exec(compile(text, filename, "exec"), self._space)
+        self._rates: list[Any] = []
+        for n, (value, dtype) in program.rates.items():
+            group = next(group for group, _, known in trace.numbers if known is value)
+            self._rates.append((n, group, dtype))
+        self._run = self._space.pop(program.name)
+        self._flats = [
+            (self._space[n], [(slot, self._space[program._names[m]]) for m, slot in zip(flat.members, flat.slots, strict=True)])
+            for n, flat in program.flats.items()
+        ]
+        self._gradients = [(slot.owner, self._space[n]) for slot, n in program.gradients]
+        self._read_gradients = [
+            (slot.owner, value.sample) for slot, value in trace.states if slot.gradient and value in program.states.values()
+        ]
+        self._equal = [[value.sample for _, value in family] for family in plan.equal]
+        touched = {id(v) for v in program._names}
+        self._touched = [slot.owner for slot, value in trace.states if not slot.gradient and id(value) in touched]
+
+    def __repr__(self) -> str:
+        return f"<program for {self.arguments or 'no arguments'}>"
+
+    def source(self) -> str:
+        """The text, as it is run."""
+        return self._text
+
+    def changed(self) -> str | None:
+        """The name of a Python value that has changed since, so that the program holds no more."""
+        return next((w.path for w in self._watched if not w.same()), None)
+
+    # -- the call --------------------------------------------------------------------------------------------------
+
+    def begin(self, trace: Trace) -> Any:
+        """Write what the recorded run has done, move the tensors into the program's memory, and get ready to be called."""
+        kept = {node: node.grad for node in (*trace.absent, *trace.present)}
+        result = trace.commit()
+        for _, parts in self._flats:
+            for slot, part in parts:
+                if slot.owner._array.ctypes.data != part.ctypes.data:  # else it lies in the block already
+                    np.copyto(part, slot.owner._array)
+                    slot.owner._array = part
+        for owner, array in self._gradients:
+            np.copyto(array, owner.grad._array)
+            owner.grad._array = array
+        numbers = {(id(group), key) for group, key, _ in trace.numbers}
+        self._watched = [w for w in trace.reach.watched if w.how != "item" or (id(w.owner), w.key) not in numbers]
+        for w in self._watched:
+            w.value = w.now()
+        self._sizes = [entry for entry in trace.reach.sizes if not entry[0].endswith(".state")]
+        self.call = _caller(self, trace, {node for node, before in kept.items() if node.grad is before})
+        return result
+
+    # -- on its own ------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program, with the numbers as they are now, into a file that needs NumPy alone."""
+        path = Path(path)
+        if self._draws:
+            raise RuntimeError(
+                "the program draws random numbers (dropout?) from tinygrad_fr's generator, and would not run without it: save "
+                "the program of the model in `.eval()` mode."
+            )
+        arrays = {name: self._space[name] for name in (*self._states, *self._constants)}
+        large = sum(a.size for a in arrays.values()) > SMALL
+        lines = []
+        if arrays:
+            lines += ["", "# parameters, and what else is kept"]
+        if large and arrays:
+            data = path.with_suffix(".npz")
+            np.savez(data, **arrays)
+            lines += ["from pathlib import Path", "", "_data = np.load(Path(__file__).with_suffix('.npz'), allow_pickle=False)"]
+            lines += [f"{name} = _data[{name!r}]" for name in arrays]
+        else:
+            lines += [f"{name} = {literal(a)}" for name, a in arrays.items()]
+        middle = list(self._middle)
+        for name, _, dtype in self._rates:
+            now = self._space[name]
+            text = f"{name} = {now!r}" if dtype is None else f"{name} = np.array({now.item()!r}, np.{dtype})"
+            middle = [text if line.startswith(f"{name} = ") else line for line in middle]
+        function = [line for line in self._function if not any(line.strip().startswith(f"{c}(") for c in self._checks)]
+        path.write_text("\n".join([*self._head, *lines, *middle, *function]) + "\n", encoding="utf-8")
+
+
+class _Other(Exception):
+    """A check gave another answer than while recording: the program is for other values."""
+
+
+def _checked(check: Callable[[Any], bool], answer: bool) -> Callable[[Any], None]:
+    def checked(values: Any) -> None:
+        if check(np.asarray(values)) != answer:
+            raise _Other
+
+    return checked
+
+
+def signature(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What must be equal for two calls to run the same program, as far as arguments go; objects count as themselves."""
+    seen: list[Tensor] = []
+
+    def of(item: Any) -> Any:
+        if isinstance(item, Tensor) and item._node is None:
+            first = next((i for i, t in enumerate(seen) if t is item), -1)
+            seen.append(item)
+            return ("tensor", item._array.shape, item._array.dtype, first)
+        if isinstance(item, (tuple, list)):
+            return (type(item), tuple(map(of, item)))
+        if isinstance(item, dict):
+            return ("dict", tuple((key, of(part)) for key, part in item.items()))
+        if isinstance(item, (int, float, complex, str, bytes, bool, type(None), np.dtype)):
+            return (type(item), repr(item))
+        return ("object", id(item))
+
+    return (tuple(map(of, args)), tuple((name, of(value)) for name, value in sorted(kwargs.items())))
+
+
+def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any, Any], Any]:
+    """Write the function that checks whether the program fits, runs it, and leaves everything as the step would.
+
+    It is on the way of every call, so it is one straight text without loops.
+    """
+    space: dict[str, Any] = {
+        "MISS": _MISS, "Tensor": Tensor, "ndarray": np.ndarray, "mode": mode, "last": last, "tick": tick, "wrap": wrap,
+        "copyto": np.copyto, "run": variant._run, "new": object.__new__, "detached": detached, "Defaults": _Defaults,
+        "CUT": detached(np.zeros(()))._cut, "signature": signature, "key": variant.key, "Other": _Other,
+    }  # fmt: skip
+
+    def known(thing: Any, prefix: str) -> str:
+        name = f"{prefix}{len(space)}"
+        space[name] = thing
+        return name
+
+    head, tests, given = _argument_tests(trace, variant, known)
+    tests.append(f"mode.state == {trace.grad_mode}")
+    tests.append(f"Defaults.dtype is {known(_Defaults.dtype, 'd')}")
+    leaves = (*trace.absent, *trace.present)
+    owners = {id(t): t for t in variant._touched} | {id(t): t for _, t in trace.reach.tensors if t._node in leaves}
+    for t in owners.values():
+        name = known(t, "t")
+        if any(t is owner for owner in variant._touched):
+            tests.append(f"{name}._array is {known(t._array, 'a')}")
+        tests.append(f"{name}._node is {known(t._node, 'n') if t._node is not None else None}")
+    node_names = {node: known(node, "n") for node in leaves}
+    tests += [f"{node_names[node]}.grad is None" for node in trace.absent]
+    tests += [f"{node_names[node]}.grad is not None" for node in trace.present]
+    for family in variant._equal:
+        tests.append(" == ".join(f"{known(a, 'a')}.item()" for a in family))
+    tests += [f"len({known(found, 'w')}) == {len(found)}" for _, found, _ in variant._sizes]
+    watched = [_watch_test(w, known) for w in variant._watched]
+    list_of_watched = variant._watched
+    space["still"] = lambda: all(w.same() for w in list_of_watched)
+    text = ["def call(args, kwargs):", *("    " + line for line in head)]
+    text += ["    try:", f"        if not ({' and '.join(tests)}):", "            return MISS"]
+    if watched:
+        text += [f"        if not ({' and '.join(watched)}) and not still():", "            return MISS"]
+    text += ["    except (KeyError, ValueError, IndexError, AttributeError, TypeError):", "        return MISS"]
+    for name, group, dtype in variant._rates:
+        g, r, p = known(group, "g"), known([group["lr"]], "r"), known(variant._space, "p")
+        text += [f"    rate = {g}['lr']", f"    if rate is not {r}[0]:"]
+        text += [
+            "        if type(rate) is not float and type(rate) is not int:",
+            "            return MISS",
+            f"        {r}[0] = rate",
+        ]
+        text += [f"        {p}['{name}'] = float(rate)" if dtype is None else f"        {p}['{name}'][...] = rate"]
+    for owner, array in variant._read_gradients:
+        n, b = node_names[owner], known(array, "b")
+        text += [
+            f"    g = {n}.grad",
+            f"    if g._array is not {b}:",
+            f"        copyto({b}, g._array)",
+            f"        g._array = {b}",
+        ]
+    run = f"run({', '.join(given)})"
+    text += (
+        [f"    y = {run}"]
+        if not variant._checks
+        else ["    try:", f"        y = {run}", "    except Other:", "        return MISS"]
+    )
+    written = {id(m): m for m in (shared_memory(s.owner) for s, _ in trace.updates if not s.gradient)}
+    if written:
+        text.append("    " + "".join(f"{known(m, 'm')}.written = " for m in written.values()) + "last.write = tick()")
+    ended = set()
+    for owner, array in variant._gradients:
+        ended.add(owner)
+        n, b = node_names[owner], known(array, "b")
+        text += [f"    g = {n}.grad", f"    if g is None or g._array is not {b}:"]
+        text += [f"        g._array = {b}" if owner in in_place else f"        {n}.grad = wrap({b})"]
+    text += [f"    {node_names[node]}.grad = None" for node in trace.cleared]
+    simple = head[0].startswith("if")
+    text += _wrapping(trace.result, known, [f"x{i}" if simple else f"xs[{i}]" for i in range(len(trace.arguments))])
+    filename = "<compiled call>"
+    exec(compile("\n".join(text), filename, "exec"), space)
+    return space.pop("call")  # type: ignore[no-any-return]
+
+
+def _argument_tests(trace: Trace, variant: Variant, known: Callable[[Any, str], str]) -> tuple[list[str], list[str], list[str]]:
+    """How the arguments are taken apart and compared, and the arrays that the program is given."""
+    positional, named = variant.key
+    simple = not named and all(part[0] == "tensor" and part[3] < 0 for part in positional)
+    if simple and len(positional) == len(trace.arguments):
+        head = [f"if kwargs or len(args) != {len(positional)}:", "    return MISS"]
+        names = [f"x{i}" for i in range(len(positional))]
+        if names:
+            head.append(f"{', '.join(names)}{',' if len(names) == 1 else ''} = args")
+        tests, given = [], []
+        for i, (x, part) in enumerate(zip(names, positional, strict=True)):
+            d = known(part[2], "d")
+            tests += [f"type({x}) is Tensor", f"{x}._node is None", f"type(y{i} := {x}._array) is ndarray",
+                      f"y{i}.shape == {part[1]!r}", f"(y{i}.dtype is {d} or y{i}.dtype == {d})"]  # fmt: skip
+            given.append(f"y{i}")
+        tests += [f"x{i} is not x{j}" for i in range(len(names)) for j in range(i)][: 3 if len(names) < 4 else 0]
+        own = known(_ids_of(trace), "o")
+        return head, tests + ([f"id({x}) not in {own}" for x in names] if trace.reach.tensors else []), given
+    space_signature = "signature(args, kwargs) == key"
+    arguments = known(_arguments_of(trace), "f")
+    head = [f"xs = {arguments}(args, kwargs)"]
+    return head, [space_signature, "xs is not None"], [f"xs[{i}]._array" for i in range(len(trace.arguments))]
+
+
+def _ids_of(trace: Trace) -> frozenset[int]:
+    return frozenset(id(t) for _, t in trace.reach.tensors)
+
+
+def _arguments_of(trace: Trace) -> Callable[[Any, Any], Any]:
+    """A function that finds the tensors that are data among the arguments: those that are not state already."""
+    own, count = _ids_of(trace), len(trace.arguments)
+
+    def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor] | None:
+        found: list[Tensor] = []
+        for _, t in spread((args, kwargs)):
+            if isinstance(t, Tensor) and t._node is None and id(t) not in own and all(t is not f for f in found):
+                if type(t._array) is not np.ndarray:
+                    t._array = np.asarray(t._array)
+                found.append(t)
+        return found if len(found) == count else None
+
+    return arguments
+
+
+def _watch_test(w: Watched, known: Callable[[Any, str], str]) -> str:
+    """A quick test whether a Python value is what it was; equal values that are other objects are looked at again."""
+    owner = known(w.owner, "w")
+    if w.how == "list":
+        items = (
+            "".join(f" and {owner}[{i}] is {_named(v, known)}" for i, v in enumerate(w.value))
+            if not isinstance(w.owner, set)
+            else ""
+        )
+        return f"len({owner}) == {len(w.value)}{items}"
+    value = _named(w.value, known)
+    if w.how == "cell":
+        return f"{owner}.cell_contents is {value}"
+    if w.how == "attr":
+        return f"{owner}.{w.key} is {value}"
+    key = repr(w.key) if isinstance(w.key, (str, int)) else known(w.key, "k")
+    return f"{owner}[{key}] is {value}"
+
+
+def _named(value: Any, known: Callable[[Any, str], str]) -> str:
+    return repr(value) if value is None or value is True or value is False else known(value, "v")
+
+
+def _wrapping(result: Any, known: Callable[[Any, str], str], arguments: list[str]) -> list[str]:
+    """The lines that make of what the program returns what the step returned."""
+    if isinstance(result, Value):  # a loss, nearly always
+        return ["    out = new(Tensor)", "    out._array = y", "    out._node = out._memory = None", "    out._cut = CUT",
+                "    return out"]  # fmt: skip
+
+    def made(item: Any, path: str) -> str:
+        if isinstance(item, Value):
+            return f"detached({path})"
+        if isinstance(item, Plain):
+            return path
+        if isinstance(item, Same):
+            return known(item.tensor, "t") if item.number is None else arguments[item.number]
+        if isinstance(item, (tuple, list)):
+            parts = [made(part, f"{path}[{i}]") for i, part in enumerate(item)]
+            if type(item) in (tuple, list):
+                inner = ", ".join(parts)
+                return f"[{inner}]" if isinstance(item, list) else f"({inner}{',' if len(parts) == 1 else ''})"
+            return f"{known(type(item), 'c')}({', '.join(parts) if hasattr(item, '_fields') else '[' + ', '.join(parts) + ']'})"
+        if isinstance(item, dict):
+            return "{" + ", ".join(f"{key!r}: {made(part, f'{path}[{key!r}]')}" for key, part in item.items()) + "}"
+        return known(item, "v")
+
+    return [f"    return {made(result, 'y')}"]
