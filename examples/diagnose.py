@@ -22,7 +22,7 @@ from tinygrad_fr.diagnosis import Diagnosis, diagnose, watch_training
 def stack(activation: Callable[[], nn.Module], layers: int) -> nn.Sequential:
     """Layers of 16 neurons, an activation after each, and an output."""
     torch.manual_seed(0)
-    hidden: list[nn.Module] = [layer for _ in range(layers) for layer in (nn.Linear(16, 16), activation())]
+    hidden = [layer for _ in range(layers) for layer in (nn.Linear(16, 16), activation())]
     return nn.Sequential(*hidden, nn.Linear(16, 1))
 
 
@@ -47,7 +47,7 @@ def saturated(lang: str, times: float = 100.0) -> Diagnosis:
     net = stack(nn.Tanh, 2)
     with torch.no_grad():
         for p in net.parameters():
-            p *= times
+            p.mul_(times)
     return examined(net, lang)
 
 

@@ -31,12 +31,11 @@ def crescents() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def descend(net: nn.Module, x: torch.Tensor, y: torch.Tensor, lr: float, steps: int) -> list[float]:
-    """Gradient descent on batches of 50; the loss at each step."""
+    """Gradient descent with all examples at each step; the loss at each."""
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     losses = []
-    for step in range(steps):
-        batch = slice(50 * step % len(x), 50 * step % len(x) + 50)
-        loss = nn.functional.cross_entropy(net(x[batch]), y[batch])
+    for _ in range(steps):
+        loss = nn.functional.cross_entropy(net(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -65,10 +64,12 @@ def draw(lang: str, steps: int) -> Iterator[tuple[str, Any]]:
     torch.manual_seed(0)
     reader = nn.Sequential(nn.Linear(64, 16), nn.Tanh(), nn.Linear(16, 10))
     pixels, answers = torch.from_numpy(images), torch.from_numpy(labels)
-    descend(reader, pixels[:1400], answers[:1400], 0.5, steps)
+    descend(reader, pixels, answers, 0.5, steps)
     report = diagnose(reader, nn.functional.cross_entropy(reader(pixels), answers), lang=lang)
     yield "histograms", lambda path: plots.histograms(report, path=path)
-    yield "norms", lambda path: plots.gradient_norms(report, path=path)
+    deep = nn.Sequential(*[layer for _ in range(10) for layer in (nn.Linear(64, 64), nn.Sigmoid())], nn.Linear(64, 10))
+    ill = diagnose(deep, nn.functional.cross_entropy(deep(pixels), answers), lang=lang)
+    yield "norms", lambda path: plots.gradient_norms(ill, path=path)
 
     with torch.no_grad():
         guesses = reader(torch.from_numpy(test_images)).argmax(dim=1).numpy()
@@ -87,7 +88,7 @@ WORDS = {
         "boundary": "Two classes, and the boundary that was learnt",
         "activations": "Activation functions and their derivatives",
         "histograms": "Weights, values and gradients of each layer",
-        "norms": "The norm of the gradient in each layer",
+        "norms": "The gradient in ten layers of sigmoids",
         "predictions": "Digits, and what was read in them",
         "weights": "What each hidden neuron looks for",
         "written": "{title}: {file}",
@@ -99,7 +100,7 @@ WORDS = {
         "boundary": "Deux classes, et la frontière apprise",
         "activations": "Fonctions d'activation et leurs dérivées",
         "histograms": "Poids, valeurs et gradients de chaque couche",
-        "norms": "La norme du gradient dans chaque couche",
+        "norms": "Le gradient dans dix couches de sigmoïdes",
         "predictions": "Des chiffres, et ce qui y a été lu",
         "weights": "Ce que cherche chaque neurone caché",
         "written": "{title} : {file}",

@@ -13,12 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import handwritten_s3_s4 as by_hand
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_fr as torch
+from examples import s0_xor_layers as s0
+from examples import s2_people as s2
+from examples import s3_mnist_one_by_one as s3
+from examples import s4_two_layers as s4
 from tinygrad_fr import nn, operation, optim
 from tinygrad_fr.nn import functional as F
 from tinygrad_fr.operation import operation as declared
@@ -232,16 +237,8 @@ def test_random_models(width: int, depth: int, activation: str, loss: str, optim
 
     cls, options = optimizer
     x, y = X[:batch].double() - 0.3, wanted(loss)[:batch]
-    both(
-        make=make,
-        criterion=LOSSES[loss][0](),
-        optimizer=cls,
-        clear=clear,
-        batches=[(x, y)],
-        steps=4,
-        units=1e4,
-        **{"lr": 0.01, **options},
-    )
+    options = {"lr": 0.01, "units": 1e4, **options}
+    both(make=make, criterion=LOSSES[loss][0](), optimizer=cls, clear=clear, batches=[(x, y)], steps=4, **options)
 
 
 def test_plain_numpy_calls_of_eager_give_the_same_bits() -> None:
@@ -722,38 +719,38 @@ def test_arrays_as_arguments() -> None:
     refused(lambda x: w0 * torch.from_numpy(x), "from_numpy", np.ones(3, np.float32), error=TypeError)
 
 
-def test_an_exception_leaves_everything_as_it_was() -> None:
-    for fail_at in ("forward", "backward", "step"):
-        setup = Setup(True, optimizer=optim.Adam)
-        net, opt = setup.net, setup.opt
-        fail = {"now": False}
+@pytest.mark.parametrize("fail_at", ["forward", "backward", "step"])
+def test_an_exception_leaves_everything_as_it_was(fail_at: str) -> None:
+    setup = Setup(True, optimizer=optim.Adam)
+    net, opt = setup.net, setup.opt
+    fail = {"now": False}
 
-        def step(x: Any, y: Any) -> Any:
-            opt.zero_grad()
-            noise = torch.rand(4, 1)
-            out = net(x) + noise
-            if fail["now"] and fail_at == "forward":
-                raise KeyError("mine")
-            loss = F.mse_loss(out, y)
-            loss.backward()
-            if fail["now"] and fail_at == "backward":
-                raise KeyError("mine")
-            opt.step()
-            if fail["now"] and fail_at == "step":
-                raise KeyError("mine")
-            return loss
+    def step(x: Any, y: Any) -> Any:
+        opt.zero_grad()
+        noise = torch.rand(4, 1)
+        out = net(x) + noise
+        if fail["now"] and fail_at == "forward":
+            raise KeyError("mine")
+        loss = F.mse_loss(out, y)
+        loss.backward()
+        if fail["now"] and fail_at == "backward":
+            raise KeyError("mine")
+        opt.step()
+        if fail["now"] and fail_at == "step":
+            raise KeyError("mine")
+        return loss
 
-        compiled = torch.compile(step)
-        for calls in range(3):
-            fail["now"] = True
-            before, chance = setup.state(), torch.get_rng_state()
-            with pytest.raises(KeyError, match="mine"):
-                compiled(X, Y)
-            same(setup.state(), before, 0)
-            assert torch.equal(chance, torch.get_rng_state())
-            fail["now"] = False
+    compiled = torch.compile(step)
+    for calls in range(3):
+        fail["now"] = True
+        before, chance = setup.state(), torch.get_rng_state()
+        with pytest.raises(KeyError, match="mine"):
             compiled(X, Y)
-            assert all(type(p._array) is np.ndarray for p in net.parameters()), calls
+        same(setup.state(), before, 0)
+        assert torch.equal(chance, torch.get_rng_state())
+        fail["now"] = False
+        compiled(X, Y)
+        assert all(type(p._array) is np.ndarray for p in net.parameters()), calls
 
 
 def test_a_bad_call_of_a_program_changes_nothing() -> None:
@@ -998,3 +995,89 @@ def test_a_compiled_step_goes_with_its_last_reference() -> None:
 
 
 # -- the courses -------------------------------------------------------------------------------------------------------
+
+
+def course(system: str, compiled: bool, steps: int) -> tuple[list[float], list[Any], Any]:
+    """A system of the course, trained: the losses, the parameters at the end, and the step."""
+    torch.manual_seed(1)
+    net: Any = None
+    if system == "S0":
+        net = s0.xor_network()
+        parameters, criterion = list(net.layers.parameters()), net.loss
+
+        def loss_of(x: Any, y: Any) -> Any:
+            return criterion(net.layers(x), y)
+
+        data = [(X.double()[i : i + 1], Y.double()[i : i + 1]) for i in range(4)]
+    elif system == "S1":
+        net = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 3)).double()
+        parameters = list(net.parameters())
+
+        def loss_of(x: Any, y: Any) -> Any:
+            return F.cross_entropy(net(x), y)
+
+        data = [(X.double(), torch.tensor([0, 1, 2, 1]))]
+    elif system == "S2":
+        net = s2.OurNeuralNetwork()
+        parameters = list(net.parameters())
+
+        def loss_of(x: Any, y: Any) -> Any:
+            return s2.mse_loss(y, net(x))
+
+        data = [(X.double()[i], Y.double()[i, 0]) for i in range(4)]
+    elif system == "S3":
+        parameters = s3.network(16, 5)
+
+        def loss_of(x: Any, y: Any) -> Any:
+            return F.binary_cross_entropy_with_logits(s3.forward(parameters, x), y, reduction="sum")
+
+        data = list(zip(torch.rand(6, 1, 16), torch.eye(10)[:6].unsqueeze(1), strict=True))
+    else:
+        x, y = X.double().T, Y.double().T
+        parameters = s4.initial(x, 2, 1)
+
+        def loss_of(x: Any, y: Any) -> Any:
+            return F.binary_cross_entropy_with_logits(s4.forward(parameters, x), y, reduction="sum") / x.shape[1]
+
+        data = [(x, y)]
+    optimizer = optim.SGD(parameters, lr=0.1)
+
+    def step(x: Any, y: Any) -> Any:
+        loss = loss_of(x, y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss
+
+    run = torch.compile(step) if compiled else step
+    losses = [run(*data[i % len(data)]).item() for i in range(steps)]
+    return losses, [p.detach().numpy().copy() for p in parameters], run
+
+
+@pytest.mark.parametrize("system", ["S0", "S1", "S2", "S3", "S4"])
+def test_the_systems_of_the_course(system: str) -> None:
+    losses, parameters, _ = course(system, False, 40)
+    found, others, step = course(system, True, 40)
+    near(np.array(found), np.array(losses), 64, "loss")
+    for p, q in zip(others, parameters, strict=True):
+        near(p, q, 64)
+    assert len(step.traces) == 1
+
+
+def test_s4_is_the_listing_of_the_course() -> None:
+    x, y = X.double().T.numpy(), Y.double().T.numpy()
+    start = by_hand.s4_start(2, 2, 1, 1)
+    parameters = [torch.from_numpy(p.copy()).requires_grad_() for p in start]
+    optimizer = optim.SGD(parameters, lr=1)
+
+    @torch.compile
+    def step(X: Any, Y: Any) -> Any:
+        J = F.binary_cross_entropy_with_logits(s4.forward(parameters, X), Y, reduction="sum") / X.shape[1]
+        J.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        return J
+
+    for cost, expected in by_hand.s4_training(x, y, start, 1, 200, 4):
+        near(step(torch.from_numpy(x), torch.from_numpy(y)).numpy(), np.array(cost), 1e4)
+        near(by_hand.flat([p.detach().numpy() for p in parameters]), expected, 1e4)

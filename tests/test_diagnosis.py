@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lessons import ENGLISH, FRENCH, words
+from lessons import ENGLISH, FRENCH, command_line, same_in_both_languages, words
 
 import tinygrad_fr as tg
+from examples import diagnose as lesson
 from tinygrad_fr import diagnosis, nn, optim, visual
 from tinygrad_fr.datasets import digits, people, xor
 from tinygrad_fr.diagnosis import Mark, diagnose, watch_training
@@ -504,3 +505,11 @@ def test_marks_for_drawings() -> None:
 def test_layers_can_be_had_without_a_diagnosis() -> None:
     w = tg.randn(3, 2, requires_grad=True)
     assert [layer.name for layer in layers_of(visual.Snapshot(tg.tanh(tg.ones(4, 3) @ w).sum()))] == ["w", "tanh"]
+
+
+def test_the_example_treats_what_it_provokes() -> None:
+    english, french = (command_line("diagnose.py", lang) for lang in ("en", "fr"))
+    same_in_both_languages(lesson, english, french)
+    for kind in ("Dead neurons", "Vanishing gradient", "Saturated neurons", "Exploding gradient", "NaN"):
+        assert f"\n{kind}: " in english
+    assert english.count("Healthy") == 4

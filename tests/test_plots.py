@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_fr as tg
+from examples import plots as lesson
 from tinygrad_fr import nn
 from tinygrad_fr.datasets import digits
 from tinygrad_fr.diagnosis import diagnose
@@ -251,3 +252,17 @@ def test_shapes_that_cannot_be_drawn_are_refused() -> None:
         plots.decision_boundary(network(), np.zeros((3, 3)), np.zeros(3))
     with pytest.raises(ValueError, match="the model must give"):
         plots.decision_boundary(lambda x: x.sum(), POINTS, CLASSES, points=5)
+
+
+def test_the_example_draws_each_plot_or_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lesson.main("fr", tmp_path, steps=2)
+    said = capsys.readouterr().out
+    names = sorted(file.stem for file in tmp_path.iterdir())
+    assert names == sorted({"losses", "boundary", "activations", "histograms", "norms", "predictions", "weights"})
+    assert all(lesson.WORDS["fr"][name] in said for name in names)
+    assert lesson.WORDS["en"].keys() == lesson.WORDS["fr"].keys()
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    lesson.main("fr", tmp_path, steps=1)
+    assert capsys.readouterr().out == plots.WORDS["fr"]["no matplotlib"] + "\n"

@@ -412,7 +412,7 @@ class watch_training:
     Args:
         model: as for `diagnose`.
         optimizer: if it is given, what each examined step really changes is measured, momentum and clipping included.
-        every: how many steps from one diagnosis to the next. The first step is examined, and where the loss becomes infinite or NaN.
+        every: how many steps from one diagnosis to the next. The first is examined, and where the loss turns infinite or NaN.
         lang: "en" or "fr"; the user's own if left out.
 
     Attributes:

@@ -384,7 +384,7 @@ def _bars(axes: Any, values: Values, bins: int, colour: str, words: Mapping[str,
         axes.text(0.5, 0.5, words["none"], ha="center", va="center", transform=axes.transAxes, fontsize=14)
         return
     axes.hist(values, bins=bins, color=colour, edgecolor="white", linewidth=0.5)
-    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=4)
 
 
 def gradient_norms(
