@@ -258,7 +258,7 @@ def test_the_demo_leaves_a_network_and_pictures(tmp_path: Path, capsys: pytest.C
     guesses = model(tinygrad_fr.from_numpy(images)).argmax(dim=1).numpy()
     assert float((guesses == labels).mean()) == accuracy
     for name in ("graph.svg", "loss.png", "mistakes.png"):
-        written, why = (folder / name).exists(), re.search(rf"{re.escape(name)} +not drawn: .*pip install", said)
+        written, why = (folder / name).exists(), re.search(rf"{re.escape(name)} +.*pip install", said)
         assert written != bool(why), name
         if written:
             assert (folder / name).stat().st_size > 1000

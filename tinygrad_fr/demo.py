@@ -70,7 +70,6 @@ WORDS = {
         "graph": "the graph of its loss, with shapes: open it in a browser",
         "curve": "the loss, epoch by epoch",
         "mistakes": "digits that were misread",
-        "no picture": "not drawn: {why}",
         "diverged": "training diverged: the loss became {loss} in epoch {number}",
         "poor": "training failed: only {accuracy} of the test digits are read right, at least {wanted} were expected",
     },
@@ -87,7 +86,6 @@ WORDS = {
         "graph": "le graphe de sa perte, avec les formes : à ouvrir dans un navigateur",
         "curve": "la perte, époque par époque",
         "mistakes": "des chiffres mal lus",
-        "no picture": "pas de dessin : {why}",
         "diverged": "l'entraînement a divergé : la perte est devenue {loss} à l'époque {number}",
         "poor": "l'entraînement a échoué : {accuracy} seulement des chiffres du test sont bien lus, pour {wanted} attendus",
     },
@@ -153,7 +151,7 @@ def keep(folder: Path, story: list[Epoch], lang: str) -> None:
         try:
             make(folder / name, story, lang)
         except (ImportError, RuntimeError) as error:
-            print(f"  {name:<17}  {words['no picture'].format(why=error)}")
+            print(f"  {name:<17}  {error}")
         else:
             print(f"  {name:<17}  {words[what]}")
 
