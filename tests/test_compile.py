@@ -125,8 +125,10 @@ def both(steps: int = 5, batches: Any = ((X, Y),), units: float = 16, **setup: A
 
 # -- the same as eager -------------------------------------------------------------------------------------------------
 
-ACTIVATIONS = [nn.Tanh, nn.Sigmoid, nn.ReLU, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus, nn.Softsign, nn.LogSigmoid,
-               nn.Hardtanh, nn.SELU, nn.Mish, nn.ReLU6, nn.PReLU, nn.Softshrink, nn.Hardswish, nn.CELU, nn.Tanhshrink]  # fmt: skip
+ACTIVATIONS = [
+    nn.Tanh, nn.Sigmoid, nn.ReLU, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus, nn.Softsign, nn.LogSigmoid,
+    nn.Hardtanh, nn.SELU, nn.Mish, nn.ReLU6, nn.PReLU, nn.Softshrink, nn.Hardswish, nn.CELU, nn.Tanhshrink,
+]  # fmt: skip
 
 OPTIMIZERS: list[tuple[Any, dict[str, Any]]] = [
     (optim.SGD, {}),
@@ -798,6 +800,44 @@ def test_a_history_from_outside() -> None:
     refused(lambda x: (h * x).sum(), "computed outside", torch.tensor([1.0]))
 
 
+hidden = torch.tensor([1.0, 2.0, 3.0])
+
+
+def test_a_tensor_that_the_text_does_not_name() -> None:
+    refused(lambda x: x * globals()["hidden"], "does not name", torch.tensor([1.0, 2.0, 3.0]))
+
+
+def test_constants_that_the_step_makes() -> None:
+    step = torch.compile(lambda x: x * torch.tensor([1.0, 2.0, 3.0]) + torch.arange(3) + torch.ones(3))
+    for _ in range(3):
+        assert step(torch.tensor([1.0, 2.0, 3.0])).tolist() == [2, 6, 12]
+    assert len(step.traces) == 1
+
+
+def test_numpy_arrays_around_the_step_are_read_at_each_call() -> None:
+    table = np.array([1.0, 2.0, 3.0], np.float32)
+    step = torch.compile(lambda x: x * torch.from_numpy(table))
+    x = torch.tensor([1.0, 1.0, 1.0])
+    assert step(x).tolist() == [1, 2, 3]
+    table *= 2
+    assert step(x).tolist() == [2, 4, 6]
+
+
+def test_results_as_arguments() -> None:
+    w = torch.tensor(2.0)
+    step = torch.compile(lambda x: w * x)
+    x = torch.tensor(1.0)
+    for _ in range(5):
+        x = step(x)
+    assert x.item() == 32 and len(step.traces) == 1
+
+
+def test_a_compiled_module_is_still_a_module() -> None:
+    net = torch.compile(xor_net())
+    assert len(list(net.parameters())) == 4 and net.eval() is net.step
+    near(net(X).numpy(), net.step(X).detach().numpy(), 4)
+
+
 def test_views_that_are_written() -> None:
     w = torch.ones(4)
     part = w[:2]
@@ -831,6 +871,36 @@ def test_in_place_writes_on_state_and_on_what_the_step_makes() -> None:
         return [f(torch.tensor([1.0, 2.0, i])).tolist() for i in range(4)], total.tolist(), a.item(), b.item()
 
     assert run(False) == run(True)
+
+
+def test_an_old_value_that_is_read_after_the_write() -> None:
+    def run(compiled: bool) -> Any:
+        w = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        v = torch.tensor([[1.0, 0.0], [5.0, 1.0]])
+
+        def step(x: Any) -> Any:
+            old = w.clone()
+            w.mul_(2)
+            first = old * x
+            v.add_(v.T.clone())
+            w.copy_(w.T + old)
+            return first + old, v * w
+
+        f = torch.compile(step) if compiled else step
+        return [[t.tolist() for t in f(torch.tensor([1.0, i]))] for i in range(4)], w.tolist(), v.tolist()
+
+    assert run(False) == run(True)
+
+
+@pytest.mark.parametrize("clear", ["first", "last", "zeros", "never"])
+def test_gradients_that_are_there_before(clear: str) -> None:
+    eager, compiled = Setup(False, clear=clear), Setup(True, clear=clear)
+    for i in range(7):
+        for s in (eager, compiled):
+            if i % 3 == 0:  # a backward pass outside
+                nn.MSELoss()(s.net(X), Y).backward()
+            s.step(X, Y)
+        same(compiled.state(), eager.state(), 64)
 
 
 def test_other_backends() -> None:
@@ -934,6 +1004,24 @@ def test_parameters_stay_ordinary_tensors(tmp_path: Path) -> None:
         assert p.detach().numpy().nbytes == p.numel() * 4
 
 
+def test_an_array_that_others_hold_stays_where_it_is() -> None:
+    setup = Setup(True, clear="last")
+    weight = setup.net[0].weight
+    alias, array = weight.detach(), setup.net[2].weight.detach().numpy()
+    for _ in range(3):
+        setup.step(X, Y)
+    assert torch.equal(alias, weight) and np.array_equal(array, setup.net[2].weight.detach().numpy())
+
+
+def test_another_shape_takes_the_same_memory() -> None:
+    setup = Setup(True, clear="last", momentum=0.9)
+    for i in range(8):
+        setup.step(X[: 2 + i % 3], Y[: 2 + i % 3])
+    assert len(setup.step.traces) == 3
+    assert len({id(p._array.base) for p in setup.net.parameters()}) == 1
+    assert all("out=P)" in trace.source() for trace in setup.step.traces)
+
+
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 
@@ -963,14 +1051,20 @@ def test_peak_memory_is_below_eager() -> None:
 
 def test_nothing_is_left_to_the_collector() -> None:
     setup = Setup(True, optimizer=optim.Adam)
-    for _ in range(5):
-        setup.step(X, Y)
+    refused_step = torch.compile(lambda x: float((w0 * x).sum()))
+    x = torch.ones(3)
+    setup.step(X, Y)  # what is imported at the first call leaves something
     gc.collect()
     gc.disable()
     try:
+        for n in (2, 3):
+            setup.step(X[:n], Y[:n])  # recorded
+            with pytest.raises(RuntimeError, match="needs a value"):
+                refused_step(x)
+        assert gc.collect() == 0
         before = len(gc.get_objects())
         for _ in range(50):
-            setup.step(X, Y)
+            setup.step(X[:2], Y[:2])
         assert abs(len(gc.get_objects()) - before) < 10
         assert gc.collect() == 0
     finally:
@@ -1058,7 +1152,7 @@ def course(system: str, compiled: bool, steps: int) -> tuple[list[float], list[A
 def test_the_systems_of_the_course(system: str) -> None:
     losses, parameters, _ = course(system, False, 40)
     found, others, step = course(system, True, 40)
-    near(np.array(found), np.array(losses), 64, "loss")
+    near(np.array(found, others[0].dtype), np.array(losses, others[0].dtype), 64, "loss")
     for p, q in zip(others, parameters, strict=True):
         near(p, q, 64)
     assert len(step.traces) == 1

@@ -183,6 +183,8 @@ def test_local_derivatives_come_from_the_declarations() -> None:
     drawing = draw(tg.cos(y).mean() + (y * 3).sum(), formulas=True, lang="fr")
     written = [line for lines in arrows(drawing, "value").values() for line in lines]
     assert "∂/∂y = −sin y" in written and "∂/∂y = 3" in written and any(line.endswith("= 1 / 2") for line in written)
+    mask = tg.tensor([True, False])
+    assert ["∂/∂y = mask"] in arrows(draw((y * mask).sum(), formulas=True, lang="en"), "value").values()
 
 
 def test_gradients_that_are_no_product_are_written_whole() -> None:
@@ -252,6 +254,19 @@ def test_drawing_changes_nothing() -> None:
     assert w.grad is None
     loss.backward()
     assert w.grad.tolist() == [2, 4]
+
+
+def test_a_use_that_brings_no_gradient() -> None:
+    """The target of a cross-entropy may be the prediction itself: it has an arrow, and nothing comes back on it."""
+    p = tg.tensor(0.25, requires_grad=True)
+    q = p * 1
+    drawing = draw(nn.functional.binary_cross_entropy(q, q.detach()) + nn.functional.relu(q), view="both", lang="en")
+    assert len(arrows(drawing, "value")) > len(arrows(drawing, "gradient"))
+    snapshot = Snapshot(q * q)
+    snapshot.links[-1].contribution = None
+    shown = draw(snapshot, view="both", lang="en")
+    assert list(arrows(shown, "gradient")) == ["g1_3_0", "g3_4_0"]
+    assert rows(shown, "v3")[-1] == ["grad", "0.5000"]
 
 
 def test_options_that_leave_things_out() -> None:
@@ -436,7 +451,9 @@ def test_modules_are_nested_frames() -> None:
     assert drawing.picture.groups["0"][1] == "0 · Block · 40 parameters"
     assert drawing.picture.groups["0.inner.1"][1] == "0.inner.1 · ReLU"
     assert drawing.source.count("subgraph cluster_") == 6
-    assert "subgraph" not in draw(watched(Block(), 3, 4), group=False, lang="en").source
+    bare = draw(watched(Block(), 3, 4), group=False, lang="en")
+    assert "subgraph" not in bare.source and bare.picture is not None
+    assert all(f'\t{box.id} [id="{box.id}"' in bare.source for box in bare.picture.boxes)
 
 
 def test_one_box_for_each_module() -> None:
@@ -600,6 +617,36 @@ def test_the_network_from_each_program(program: str) -> None:
     assert len(circles) == 2 + 3 + 1
 
 
+def test_names_that_the_dot_language_would_read(program: str) -> None:
+    w = tg.tensor(1.0, requires_grad=True)
+    name = 'a\\N "b" <c> {d|e} &amp;\\'
+    markup = draw(w * 2, names={name: w}, lang="en").pipe("svg", encoding="utf-8")
+    root = ET.fromstring(markup.replace("\u00a0", " ").replace("\u200b", ""))
+    assert name in [text.text for text in root.iter(f"{SVG}text")]
+    tooltips = [value for e in root.iter() for key, value in e.items() if key.endswith("title")]
+    assert name in tooltips or program == "layout"
+
+
+def test_graphviz_pure_is_told_of_a_font_that_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+
+    def output(command: Any, source: str) -> bytes:
+        given.append(source)
+        return b'<svg font-family="Arial"/>'
+
+    monkeypatch.setattr(rendering, "_output", output)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    data = rendering.PROGRAMS["graphviz-pure"](two_branches(lang="en").source, "svg", "dot")
+    assert 'fontname="Arial"' in given[0] and rendering.FONT not in given[0]
+    assert data.decode() == f'<svg font-family="{rendering.FONT}"/>'
+
+
+def test_arrows_between_the_same_boxes_are_apart(program: str) -> None:
+    root = ET.fromstring(two_branches(view="both", lang="en").pipe("svg", encoding="utf-8"))
+    drawn = [next(g.iter(f"{SVG}path")).get("d") for g in root.iter(f"{SVG}g") if re.match("[eg]1_2", g.get("id", ""))]
+    assert len(set(drawn)) == len(drawn) == 4
+
+
 def test_png_and_pdf(program: str, tmp_path: Path) -> None:
     drawing = two_branches(lang="en")
     for format, beginning in {"png": b"\x89PNG", "pdf": b"%PDF"}.items():
@@ -616,6 +663,9 @@ def test_png_and_pdf(program: str, tmp_path: Path) -> None:
         else:
             assert drawing.render(path) == path
             assert path.read_bytes().startswith(beginning)
+            if format == "png":  # two dots where SVG has a point: sharp on a projector
+                points = float(re.search(r'width="([\d.]+)pt"', drawing.pipe("svg", encoding="utf-8"))[1])  # type: ignore[index]
+                assert int.from_bytes(path.read_bytes()[16:20], "big") == pytest.approx(2 * points, rel=0.05)
 
 
 def test_a_program_that_is_broken_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

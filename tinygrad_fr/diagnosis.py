@@ -180,7 +180,7 @@ class Diagnosis:
 
     def _blocks(self, layer: Layer) -> bool:
         """Judge an activation, dead or saturated; whether it is so ill that it hides how the gradient fares before it."""
-        if layer.saturated is None or layer.gate:
+        if layer.saturated is None:
             return False
         needed, told = (MANY if layer.examples >= FEW else MOST), layer.size >= FEW
         if layer.dead is not None and layer.dead >= needed:
@@ -188,7 +188,7 @@ class Diagnosis:
                 self._add("dead", layer.name, "dead", share=layer.dead, units=layer.units, examples=layer.examples)
             return True
         if not layer.last:
-            if told and layer.saturated >= needed:
+            if told and not layer.gate and layer.saturated >= needed:
                 self._add("saturated", layer.name, "saturated", share=layer.saturated)
             return layer.saturated >= needed
         if told and layer.pulled is not None and layer.pulled >= needed:  # it may well be 0 or 1, if the loss wants no other
@@ -201,22 +201,26 @@ class Diagnosis:
         Layers with weights are compared, ∂C/∂Z[l] in the course's terms; where there are none, whatever there is.
         """
         with_weights = any(layer.parameters for layer in self.layers)
+        compared = [n for n, layer in enumerate(layers) if layer and layer.gradient is not None
+                    and (layer.parameters or not with_weights)]  # fmt: skip
+        some = [self.layers[n].gradient for n in compared]
         reference, nearer = 0.0, 0
-        for layer in reversed(layers):
+        for n, layer in reversed([*enumerate(layers)]):
             if layer is None:
                 reference = 0.0
-            elif layer.gradient is None or (with_weights and not layer.parameters):
+            elif n not in compared or layer.gradient is None:
                 continue
             elif reference == 0:
                 reference, nearer = layer.gradient, 1
             elif nearer < DEEP and layer.size < FEW:
                 nearer += 1
+            elif layer.gradient == 0:
+                if not any(some[: compared.index(n)]):  # a gate that multiplies 0 receives nothing, and hides nothing
+                    self._add("vanishing", layer.name, "nothing", gradient=0.0, reference=reference, times=math.inf)
             elif layer.gradient < VANISHING * reference or layer.gradient > EXPLODING * reference:
-                kind = "vanishing" if layer.gradient < reference else "exploding"
                 low, high = sorted((layer.gradient, reference))
-                times = high / low if low else math.inf
-                how = kind if low else "nothing"
-                self._add(kind, layer.name, how, gradient=layer.gradient, reference=reference, times=times)
+                kind = "vanishing" if layer.gradient == low else "exploding"
+                self._add(kind, layer.name, kind, gradient=layer.gradient, reference=reference, times=high / low)
 
     def judge_step(self, changes: dict[int, Values]) -> None:
         """Compare a step of the optimiser, the change of each parameter by its vertex, with the weights and with the loss."""
@@ -304,7 +308,9 @@ def _told(verdicts: Sequence[Verdict]) -> list[str]:
 
 def _listed(names: Sequence[str]) -> str:
     names = list(dict.fromkeys(names))
-    return ", ".join(names) if len(names) <= 8 else f"{names[0]}, {names[1]}, …, {names[-1]} ({len(names)})"
+    comma = "; " if any("," in name for name in names) else ", "
+    shown = names if len(names) <= 8 else [names[0], names[1], "…", names[-1]]
+    return comma.join(shown) + f" ({len(names)})" * (len(names) > 8)
 
 
 def _plain(value: Any) -> Any:

@@ -21,7 +21,7 @@ from tinygrad_fr.compiler.recorder import CannotCompile, Value, active
 from tinygrad_fr.compiler.source import Program, literal
 from tinygrad_fr.compiler.trace import Plain, Same, Trace, detached, record, spread
 from tinygrad_fr.node import last, mode, tick
-from tinygrad_fr.tensor import Tensor, shared_memory, wrap
+from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
 from tinygrad_fr.values import _Defaults
 
 LARGEST_CACHE = 8
@@ -59,7 +59,17 @@ class Compiled:
                     return result
             if active.tape is not None:  # inside a step that is being recorded, it is a part of that
                 return self.step(*args, **kwargs)
+            scalars = [t for _, t in spread((args, kwargs)) if isinstance(t, Tensor) and isinstance(t._array, np.generic)]
+            if scalars:  # what NumPy gives for a result without axes
+                for t in scalars:
+                    own_array(t)
+                return self(*args, **kwargs)
             return self._record(args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "step":
+            raise AttributeError(name)
+        return getattr(self.step, name)  # a compiled Module has its parameters, and `train()`
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         return self if owner is None else types.MethodType(self, owner)
@@ -97,16 +107,19 @@ class Compiled:
         key = signature(args, kwargs)
         changed = next((path for v in self.traces if v.key == key and (path := v.changed()) is not None), None)
         trace = record(self.step, args, kwargs)
-        if trace.warm:
-            self._warmings += 1
-            if self._warmings >= WARMINGS:
-                raise CannotCompile(
-                    "the optimiser makes new state at each step: keep it in tensors that are made once, and write into them."
-                )
-            return trace.commit()
-        self._warmings = 0
-        variant = Variant(self.step, args, kwargs, key, trace)
-        result = variant.begin(trace)
+        try:
+            if trace.warm:
+                self._warmings += 1
+                if self._warmings >= WARMINGS:
+                    raise CannotCompile(
+                        "the optimiser makes new state at each step: make its tensors once, and write into them."
+                    )
+                return trace.commit()
+            self._warmings = 0
+            variant = Variant(self.step, args, kwargs, key, trace)
+            result = variant.begin(trace)
+        finally:
+            trace.release()
         self.traces.insert(0, variant)
         del self.traces[LARGEST_CACHE:]
         self._recorded += 1
@@ -248,21 +261,25 @@ def _checked(check: Callable[[Any], bool], answer: bool) -> Callable[[Any], None
 def signature(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What must be equal for two calls to run the same program, as far as arguments go; objects count as themselves."""
     seen: list[Tensor] = []
+    return (
+        tuple(_kind_of(arg, seen) for arg in args),
+        tuple((name, _kind_of(value, seen)) for name, value in sorted(kwargs.items())),
+    )
 
-    def of(item: Any) -> Any:
-        if isinstance(item, Tensor) and item._node is None:
-            first = next((i for i, t in enumerate(seen) if t is item), -1)
-            seen.append(item)
-            return ("tensor", item._array.shape, item._array.dtype, first)
-        if isinstance(item, (tuple, list)):
-            return (type(item), tuple(map(of, item)))
-        if isinstance(item, dict):
-            return ("dict", tuple((key, of(part)) for key, part in item.items()))
-        if isinstance(item, (int, float, complex, str, bytes, bool, type(None), np.dtype)):
-            return (type(item), repr(item))
-        return ("object", id(item))
 
-    return (tuple(map(of, args)), tuple((name, of(value)) for name, value in sorted(kwargs.items())))
+def _kind_of(item: Any, seen: list[Tensor]) -> Any:
+    """What of an argument is in the signature; `seen` tells a tensor that is given twice."""
+    if isinstance(item, Tensor) and item._node is None:
+        first = next((i for i, t in enumerate(seen) if t is item), -1)
+        seen.append(item)
+        return ("tensor", item._array.shape, item._array.dtype, first)
+    if isinstance(item, (tuple, list)):
+        return (type(item), tuple(_kind_of(part, seen) for part in item))
+    if isinstance(item, dict):
+        return ("dict", tuple((key, _kind_of(part, seen)) for key, part in item.items()))
+    if isinstance(item, (int, float, complex, str, bytes, bool, type(None), np.dtype)):
+        return (type(item), repr(item))
+    return ("object", id(item))
 
 
 def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any, Any], Any]:
@@ -360,9 +377,10 @@ def _argument_tests(trace: Trace, variant: Variant, known: Callable[[Any, str], 
             tests += [f"type({x}) is Tensor", f"{x}._node is None", f"type(y{i} := {x}._array) is ndarray",
                       f"y{i}.shape == {part[1]!r}", f"(y{i}.dtype is {d} or y{i}.dtype == {d})"]  # fmt: skip
             given.append(f"y{i}")
-        tests += [f"x{i} is not x{j}" for i in range(len(names)) for j in range(i)][: 3 if len(names) < 4 else 0]
-        own = known(_ids_of(trace), "o")
-        return head, tests + ([f"id({x}) not in {own}" for x in names] if trace.reach.tensors else []), given
+        if trace.reach.tensors:  # a tensor that the step reaches in another way is state
+            own = known(_ids_of(trace), "o")
+            tests += [f"id({x}) not in {own}" for x in names]
+        return head, tests, given
     space_signature = "signature(args, kwargs) == key"
     arguments = known(_arguments_of(trace), "f")
     head = [f"xs = {arguments}(args, kwargs)"]
@@ -418,21 +436,25 @@ def _wrapping(result: Any, known: Callable[[Any, str], str], arguments: list[str
         return ["    out = new(Tensor)", "    out._array = y", "    out._node = out._memory = None", "    out._cut = CUT",
                 "    return out"]  # fmt: skip
 
-    def made(item: Any, path: str) -> str:
-        if isinstance(item, Value):
-            return f"detached({path})"
-        if isinstance(item, Plain):
-            return path
-        if isinstance(item, Same):
-            return known(item.tensor, "t") if item.number is None else arguments[item.number]
-        if isinstance(item, (tuple, list)):
-            parts = [made(part, f"{path}[{i}]") for i, part in enumerate(item)]
-            if type(item) in (tuple, list):
-                inner = ", ".join(parts)
-                return f"[{inner}]" if isinstance(item, list) else f"({inner}{',' if len(parts) == 1 else ''})"
-            return f"{known(type(item), 'c')}({', '.join(parts) if hasattr(item, '_fields') else '[' + ', '.join(parts) + ']'})"
-        if isinstance(item, dict):
-            return "{" + ", ".join(f"{key!r}: {made(part, f'{path}[{key!r}]')}" for key, part in item.items()) + "}"
-        return known(item, "v")
+    return [f"    return {_remade(result, 'y', known, arguments)}"]
 
-    return [f"    return {made(result, 'y')}"]
+
+def _remade(item: Any, path: str, known: Callable[[Any, str], str], arguments: list[str]) -> str:
+    """The expression for a part of the result; `path` is where the program returns it."""
+    if isinstance(item, Value):
+        return f"detached({path})"
+    if isinstance(item, Plain):
+        return path
+    if isinstance(item, Same):
+        return known(item.tensor, "t") if item.number is None else arguments[item.number]
+    if isinstance(item, (tuple, list)):
+        parts = ", ".join(_remade(part, f"{path}[{i}]", known, arguments) for i, part in enumerate(item))
+        if type(item) is tuple:
+            return f"({parts}{',' if len(item) == 1 else ''})"
+        if type(item) is list:
+            return f"[{parts}]"
+        return f"{known(type(item), 'c')}({parts if hasattr(item, '_fields') else '[' + parts + ']'})"
+    if isinstance(item, dict):
+        entries = (f"{key!r}: {_remade(part, f'{path}[{key!r}]', known, arguments)}" for key, part in item.items())
+        return "{" + ", ".join(entries) + "}"
+    return known(item, "v")

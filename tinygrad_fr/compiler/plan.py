@@ -100,7 +100,7 @@ class Flat:
                     return False
             self.value.sample = base[start : start + self.value.size]
             return True
-        return all(array.base is None and array.flags.c_contiguous and array.flags.writeable for array in arrays)
+        return all(member.alone and member.sample.base is None and member.sample.flags.carray for member in self.members)
 
 
 LARGEST_FLAT = 1 << 14
@@ -201,14 +201,11 @@ class Plan:
     def _separate_swaps(self) -> None:
         """A piece of state whose new value is the old value of another (or a view of it) takes it from a copy made first."""
         root = self._roots()
-        changed = {value for slot, _ in self.updates for s, value in self.trace.states if _place_of(s) == _place_of(slot)}
         for number, (slot, value) in enumerate(self.updates):
-            source = root.get(value, value)
-            if source in changed or (source.kind == "state" and any(s is slot for s, _ in self.trace.states)):
+            if root.get(value, value).kind == "state":
                 twin = Value("result", value.sample)
-                place = Place("update")
                 at = next((i + 1 for i, line in enumerate(self.lines) if value in line.results), 0)
-                self.lines.insert(at, Line("call", "copy", (value,), {}, (twin,), place))
+                self.lines.insert(at, Line("call", "copy", (value,), {}, (twin,), Place("update")))
                 self.updates[number] = (slot, twin)
 
     def _roots(self) -> dict[Value, Value]:
@@ -391,7 +388,6 @@ class Plan:
                 and (before is None or _may_be_written(maker, before, value, last, number_of, root))
             ):
                 self.direct[value] = slot
-                last[value] = end
                 homes.setdefault(_place_of(slot), Memory(np.empty(value.shape, value.dtype), True))
             else:
                 self.copies.append((slot, value))

@@ -13,12 +13,12 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from tinygrad_fr.compiler.recorder import OWN
 from tinygrad_fr.nn.module import Module
 from tinygrad_fr.node import Node
 from tinygrad_fr.optim.optimizer import Optimizer
@@ -32,7 +32,7 @@ LONGEST = 1000
 """A longer container is data: it is known by its identity and its length."""
 
 _PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), np.dtype, np.generic, slice, range)
-_OWN = str(Path(__file__).parent.parent) + os.sep
+_PYTHON = os.path.dirname(os.__file__) + os.sep
 _MISSING = object()
 
 
@@ -175,7 +175,7 @@ class Reach:
     def _function(self, path: str, function: FunctionType) -> None:
         """The variables that a function's text names: of the functions round it, and of its module."""
         code = function.__code__
-        if _foreign(code.co_filename, function.__module__):
+        if _foreign_file(code.co_filename):
             self._queue.extend((path, cell.cell_contents) for cell in function.__closure__ or () if _filled(cell))
             return
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
@@ -186,7 +186,7 @@ class Reach:
             if found is _MISSING and not name:
                 continue
             if isinstance(found, ModuleType):
-                if attribute and not _foreign("", found.__name__):  # a setting in a module of the user's
+                if attribute and not _foreign_module(found.__name__):  # a setting in a module of the user's
                     self._watch("item", found.__dict__, attribute, f"{name}.{attribute}")
             elif name in space:
                 self._watch("item", space, name, name)
@@ -203,7 +203,7 @@ class Reach:
 
     def _class(self, path: str, cls: type) -> None:
         for base in cls.__mro__:
-            if _foreign("", base.__module__):
+            if _foreign_module(base.__module__):
                 continue
             for key, value in tuple(vars(base).items()):
                 if isinstance(value, FunctionType):
@@ -219,7 +219,7 @@ class Reach:
         if cls.__module__.startswith("tinygrad_fr.compiler"):
             self._queue.append((path, thing.step))
             return
-        if _foreign("", cls.__module__) and not own:
+        if _foreign_module(cls.__module__) and not own:
             return
         if isinstance(thing, Optimizer):
             self.optimizers.append((path, thing))
@@ -239,7 +239,7 @@ class Reach:
                     self._watch("item", entries, name, f"{path}.{name}" if path else name)
             else:
                 self._watch("item", attributes, key, f"{path}.{key}" if path else key)
-        for key in (k for base in cls.__mro__ if not _foreign("", base.__module__) for k in _slots(base)):
+        for key in (k for base in cls.__mro__ if not _foreign_module(base.__module__) for k in _slots(base)):
             self._watch("attr", thing, key, f"{path}.{key}")
 
     def _state(self, path: str, attributes: dict[str, Any], state: Any) -> None:
@@ -270,12 +270,17 @@ def _filled(cell: Any) -> bool:
         return False
 
 
-def _foreign(file: str, module: str | None) -> bool:
-    """Whether something belongs to Python, NumPy or this package: nothing of the user's lies behind its text."""
-    root = (module or "").partition(".")[0]
-    return file.startswith((_OWN, "<recorder ")) or root in ("numpy", "tinygrad_fr") or (
-        root in sys.stdlib_module_names and root != "__main__"
-    )  # fmt: skip
+def _foreign_file(file: str) -> bool:
+    """Whether a file belongs to Python, NumPy or this package: nothing of the user's lies behind its text."""
+    if file.startswith(OWN):
+        return True
+    return file.startswith(_PYTHON) and "site-packages" not in file and "dist-packages" not in file
+
+
+def _foreign_module(name: str) -> bool:
+    """Whether a module is Python's, NumPy's or this package's."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return name in sys.builtin_module_names if file is None else _foreign_file(file)
 
 
 @functools.lru_cache(maxsize=512)

@@ -46,13 +46,15 @@ class Value:
             that may change, such as a learning rate; "constant", the same at each call; "result" of an instruction.
         sample: what it was while recording; dropped from results once the program is made.
         instruction: what computed it, for a result.
+        alone: for state, whether nobody but its tensor holds the array, so that it may move.
         shape, dtype: those of the sample, which hold for every call.
     """
 
-    __slots__ = ("dtype", "instruction", "kind", "sample", "shape")
+    __slots__ = ("alone", "dtype", "instruction", "kind", "sample", "shape")
 
     def __init__(self, kind: str, sample: Any, instruction: Instruction | None = None) -> None:
         self.kind, self.sample, self.instruction = kind, sample, instruction
+        self.alone = False
         self.shape: tuple[int, ...] = np.shape(sample)
         self.dtype: np.dtype[Any] = sample.dtype if hasattr(sample, "dtype") else np.asarray(sample).dtype
 

@@ -125,6 +125,17 @@ class Trace:
             act()
         return rebuilt(self.result, _sampled)
 
+    def release(self) -> None:
+        """Let go of the samples, and of what refers in a circle: nothing is left to the garbage collector."""
+        for instruction in self.tape.instructions:
+            for value in instruction.results:
+                value.instruction = value.sample = None
+            instruction.results, instruction.args, instruction.kwargs = (), (), {}
+        self.tape.instructions.clear()
+        self.tape.held.clear()
+        self.tape.asked = None
+        self._ready.clear()
+
 
 def record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], numbers: bool = True) -> Trace:
     """Run a step on recorders. Every tensor is as it was before, until the trace is committed.
@@ -194,6 +205,7 @@ def _record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         tape.held.clear()
         result = None
         _refuse_kept(trace, observed)
+        _refuse_unseen(trace, observed)
         ended = True
     finally:
         active.tape = random.observer = None
@@ -213,7 +225,10 @@ def _record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         if not ended:
             draws.restore()
             _unchance(trace.reach, chance)
+            result = None
         _unwrap([*after.values(), *(t for _, state in kept for entry in state.values() for t in entry.values()), *_young(tape)])
+        if not ended:
+            trace.release()
         if collecting:
             gc.enable()
     for o, state in kept:
@@ -309,7 +324,9 @@ def _observe(trace: Trace, given: list[tuple[str, Tensor]]) -> list[Seen]:
         key = (array.ctypes.data, array.shape, array.strides, array.dtype) if array.size else id(array)
         recorder = shared.get(key)
         if recorder is None:
+            alone = sys.getrefcount(array) == 3  # the tensor's, the variable's, and the function's own
             value = Value("state", array)
+            value.alone = alone
             recorder = shared[key] = tape.recorder(value)
             trace.states.append((slot, value))
             trace.paths[value] = path
@@ -556,6 +573,34 @@ def _refuse_kept(trace: Trace, observed: list[Seen]) -> None:
                 f"the step keeps a tensor of shape {tuple(t.shape)} that it has computed, where no later call would renew it: "
                 "return it from the step instead."
             )
+
+
+def _refuse_unseen(trace: Trace, observed: list[Seen]) -> None:
+    """Refuse a step that uses a tensor which the search has not found: its numbers would be taken for constants."""
+    arrays = {id(a): a for instruction in trace.instructions for a in _arrays_in((instruction.args, instruction.kwargs))}
+    if not arrays:
+        return
+    known = {id(seen.tensor) for seen in observed}
+    for t in gc.get_objects():
+        array = getattr(t, "_array", None) if isinstance(t, Tensor) and id(t) not in known else None
+        if type(array) is np.ndarray and any(np.may_share_memory(array, other) for other in arrays.values()):
+            raise CannotCompile(
+                f"the step uses a tensor of shape {tuple(t.shape)} that its text does not name, so that it would be taken for "
+                "a constant: name it in the step, or pass it as an argument."
+            )
+
+
+def _arrays_in(item: Any) -> Iterator[Any]:
+    """The arrays in nested arguments that are no values."""
+    if isinstance(item, np.ndarray):
+        if item.size:
+            yield item
+    elif isinstance(item, (tuple, list)):
+        for part in item:
+            yield from _arrays_in(part)
+    elif isinstance(item, dict):
+        for part in item.values():
+            yield from _arrays_in(part)
 
 
 def _young(tape: Tape) -> list[Tensor]:

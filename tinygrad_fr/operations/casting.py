@@ -180,8 +180,8 @@ def element_size(self: Tensor) -> int:
     """The bytes that one element takes.
 
     >>> from tinygrad_fr import zeros
-    >>> element_size(zeros(2))
-    4
+    >>> zeros(2).element_size(), zeros(2).itemsize
+    (4, 4)
     """
     return int(self._array.itemsize)
 
@@ -190,7 +190,7 @@ def nbytes(self: Tensor) -> int:
     """The bytes that all elements take.
 
     >>> from tinygrad_fr import zeros
-    >>> nbytes(zeros(2, 3))
+    >>> zeros(2, 3).nbytes
     24
     """
     return int(self._array.nbytes)

@@ -159,7 +159,7 @@ class _Piece:
         gate: whether it only multiplies something else that was computed (as σ does in x σ(x)).
         last: whether no weights come after it.
         axis: along which its units lie, and the others count examples; None where there is one unit.
-        """
+    """
 
     vertices: list[Vertex]
     inside: str | None
@@ -229,14 +229,15 @@ class _Reader:
 
     def pieces(self) -> list[_Piece]:
         """The layers, in the order of their results."""
-        snapshot, found, taken = self.snapshot, [], set[int]()
+        snapshot, found = self.snapshot, list[_Piece]()
         computing = [v for v in self.operations if v.id not in self.weights]
+        free = {v.id for v in computing}
 
         def take(vertices: list[Vertex], whole: bool, **attributes: Any) -> None:
             own = [snapshot[id] for id in self._read(vertices)]
             inside = next((self.where[v.id] for v in vertices if self.where[v.id] is not None), None)
             found.append(_Piece(vertices, inside, whole, own, **attributes))
-            taken.update(v.id for v in vertices)
+            free.difference_update(v.id for v in vertices)
 
         for group in self._connected([v for v in computing if self.where[v.id] in self.leaves], loose=False):
             module = self.leaves[self.where[group[0].id]]  # type: ignore[index]
@@ -244,17 +245,17 @@ class _Reader:
             if curve is not None or not any(p is not None for p in module._parameters.values()):
                 take(group, True, curve=curve, source=source)
         for s in snapshot:  # such as x σ(x) when it was written as a formula
-            group = self._composed(s, {v.id for v in computing} - taken)
+            group = self._composed(s, free)
             curve, source = self._curve(group) if group else (None, None)
             if curve is not None:
                 take(group, False, curve=curve, source=source)
         for v in computing:
-            if v.id not in taken:
+            if v.id in free:
                 curve, source = self._curve([v])
                 if curve is not None:
                     take([v], False, curve=curve, source=source)
         self._place(found)
-        for group in self._connected([v for v in computing if v.id not in taken], loose=True):
+        for group in self._connected([v for v in computing if v.id in free], loose=True):
             readers = [v for v in group if self._read([v])]
             if readers:
                 take([v for v in group if v.id <= readers[-1].id], False)
@@ -331,19 +332,21 @@ class _Reader:
 
     def _composed(self, source: Vertex, free: set[int]) -> list[Vertex]:
         """What is computed element by element from several uses of one quantity, up to where all of them have met."""
-        uses = {use.target for use in self.snapshot.uses_of(source.id)}
+        waiting = {use.target for use in self.snapshot.uses_of(source.id)}
         group: list[Vertex] = []
         inner = {source.id}
-        for v in self.snapshot.vertices[source.id :] if len(uses) > 1 and uses <= free else ():
+        while len(waiting) + len(group) > 1:
+            v = self.snapshot[min(waiting)]  # the oldest: all that it is computed from was seen
             others = [s for s in map(self.snapshot.source, self.snapshot.uses_by(v.id)) if s.id not in inner]
-            if v.id in free and v.shape == source.shape and len(others) < len(v.inputs) and all(
-                s.kind == "number" or s.id in self.weights for s in others
-            ):  # fmt: skip
-                group.append(v)
-                inner.add(v.id)
-                outside = {use.target for w in group[:-1] for use in self.snapshot.uses_of(w.id)} | uses
-                if outside <= inner:
-                    return group
+            foreign = [s for s in others if s.kind != "number" and s.id not in self.weights]
+            if v.id not in free or v.shape != source.shape or foreign:
+                return []
+            group.append(v)
+            inner.add(v.id)
+            waiting.remove(v.id)
+            if not waiting:
+                return group
+            waiting.update(use.target for use in self.snapshot.uses_of(v.id))
         return []
 
     def _place(self, found: list[_Piece]) -> None:
@@ -407,9 +410,10 @@ class _Reader:
                 return -1
         here: Vertex | None = piece.source or piece.vertices[0]
         shape = piece.output.shape
-        while here is not None and here.kind == "operation" and here.shape == shape:
+        while here is not None and here.kind == "operation" and math.prod(here.shape) == math.prod(shape):
             if here.id in axes:
-                return axes[here.id]
+                axis = axes[here.id]
+                return axis if here.shape == shape else None if axis is None or here.shape[axis] == 1 else -1  # it was reshaped
             uses = self.snapshot.uses_by(here.id)
             here = self.snapshot.source(uses[0]) if uses else None
         return -1
@@ -422,14 +426,13 @@ def _tried(function: Function, source: Vertex) -> _Curve | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             y, slope = _slope(function, x)
-            half, _ = _slope(function, x[:100])
     except Exception:  # a formula may fail in any way on numbers that it was not made for
         return None
-    if y.shape != x.shape or half.shape != x[:100].shape or not (np.isfinite(y).all() and np.isfinite(slope).all()):
+    if y.shape != x.shape or not (np.isfinite(y).all() and np.isfinite(slope).all()):
         return None
     steepest = float(slope[np.abs(x) <= 8].max())
     grows, falls = slope.max() > 1.05 * steepest, slope.min() < -0.5 * steepest
-    if grows or falls or np.ptp(slope) < 1e-6 * steepest or steepest <= 0 or not np.allclose(y[:100], half):
+    if grows or falls or np.ptp(slope) < 1e-6 * steepest or steepest <= 0:
         return None
     steep = x[slope > 0.99 * steepest]
     return _Curve(function, steepest, float(steep[np.argmin(np.abs(steep))]), bool(((y == 0) & (slope == 0)).any()))

@@ -227,7 +227,7 @@ class Content:
         }
         if v.kind == "number":
             return found
-        found["name"] = self.name(v)
+        found |= {"name": self.name(v), "named": v.id in self.names}
         found["math"] = self.maths(self._symbols[v.id])
         if v.name is not None and text(Symbol(v.name)) != found["name"]:
             found["called"] = v.name

@@ -147,11 +147,11 @@ class Picture:
     def dot(self) -> list[str]:
         """The lines between the braces of the DOT text, the same at each run."""
         ink, background = self.colours["ink"], self.colours["background"]
+        words_beside = self.direction == "TB" and any(line for arrow in self.arrows for line in arrow.lines)
         return [
-            _line("graph", rankdir=self.direction, ordering="in", splines="line" if self.placed else "",
-                  outputorder="edgesfirst" if self.placed else "", bgcolor=background,
-                  fontname=FONT, fontcolor=ink, pad="0.2", nodesep="0.25", ranksep="0.45", labelloc="b", label=self._below(),
-                  tooltip=self.caption),
+            _line("graph", rankdir=self.direction, ordering="in", pad="0.2", nodesep="0.8" if words_beside else "0.25",
+                  ranksep="0.45", splines="line" if self.placed else "", outputorder="edgesfirst" if self.placed else "",
+                  bgcolor=background, fontname=FONT, fontcolor=ink, labelloc="b", label=self._below(), tooltip=self.caption),
             _line("node", shape="plain", fontname=FONT, fontsize="14", fontcolor=ink),
             _line("edge", fontname=FONT, fontsize="12", arrowsize="0.8", arrowhead="none" if self.placed else ""),
             *self._inside(None, 1),
@@ -205,7 +205,9 @@ class Picture:
             attributes |= {"style": style} if style != "solid" else {}
             attributes |= {"dir": "back"} if arrow.kind == "gradient" else {}
             if any(arrow.lines) or both_ways:  # an empty label keeps the two ways apart
-                attributes |= {"label": f"<{'<BR/>'.join(map(html, arrow.lines)) or ' '}>", "fontcolor": colour}
+                margin = "\u00a0" if self.direction == "TB" else ""
+                label = "<BR/>".join(margin + html(line) for line in arrow.lines)
+                attributes |= {"label": f"<{label or ' '}>", "fontcolor": colour}
             lines.append(_line(f"{tail} -> {head}", **attributes))
         return lines
 
@@ -313,15 +315,21 @@ DIAMETER = 0.72
 """Of a neuron, in inches."""
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_ESCAPES = re.compile(r"\\(?=[NGETHL])")  # \N is the name of the node, even in HTML: nothing that can be seen is put between
+
+
+def shown(text: str) -> str:
+    """A text as it can be shown: what XML cannot hold is �."""
+    return _ESCAPES.sub("\\\\\u200b", _UNSEEN.sub("\ufffd", text))
 
 
 def html(text: str) -> str:
-    """A text inside an HTML-like label; what XML cannot hold is shown as �.
+    """A text inside an HTML-like label.
 
     >>> html('w<1> & "b"')
     'w&lt;1&gt; &amp; &quot;b&quot;'
     """
-    return escape(_UNSEEN.sub("\ufffd", text))
+    return escape(shown(text))
 
 
 def _line(what: str, depth: int = 1, /, **attributes: str) -> str:
@@ -331,7 +339,7 @@ def _line(what: str, depth: int = 1, /, **attributes: str) -> str:
         if name == "label" and value.startswith("<"):
             written.append(f"{name}={value}")
         elif value:
-            text = _UNSEEN.sub("\ufffd", value).replace("\\", "\\\\").replace('"', '\\"')
+            text = shown(value).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
             written.append(f'{name}="{text}"')
     return "\t" * depth + f"{what} [{', '.join(written)}]\n"
 

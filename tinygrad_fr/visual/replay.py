@@ -117,15 +117,19 @@ def differences(snapshot: Snapshot, budget: int = BUDGET) -> dict[int, Check]:
     if top is None or not np.allclose(top, snapshot.loss.value, rtol=1e-2, atol=1e-6, equal_nan=True):  # type: ignore[arg-type]
         return {}
     found = {}
+    price = {v.id: 3000 + sum(map(np.size, _operands(snapshot, v))) for v in snapshot}
     wanted = [v for v in snapshot if v.gradient is not None and v.gradient.dtype.kind == "f" and v is not snapshot.loss]
     for v in sorted(wanted, key=lambda v: v.kind != "parameter"):
+        if budget <= 0:
+            break
         if exact[v.id] is None or not exact[v.id].size:
             continue
         below = _below(snapshot, v)
-        cost = 2 * sum(3000 + sum(map(np.size, _operands(snapshot, snapshot[id]))) for id in below)
+        budget -= 300 * len(snapshot)  # for having looked
+        cost = 2 * sum(price[id] for id in below)
         size = math.prod(v.shape)
-        count = min(size if size <= WHOLE else SAMPLE, budget // max(cost, 1))
-        if not count or any(exact[id] is None for id in below):
+        count = min(size if size <= WHOLE else SAMPLE, budget // cost)
+        if count <= 0 or any(exact[id] is None for id in below):
             continue
         budget -= count * cost
         found[v.id] = _check(snapshot, v, below, exact, count)

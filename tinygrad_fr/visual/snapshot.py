@@ -282,6 +282,8 @@ class Snapshot:
                     raw = formula(g, *saved)
                     total = raw if like is None else unbroadcast(raw, like)
                     arrived[target] = arrived[target] + total if target in arrived else total
+                    if index < 0 and len(saved) == 1 and type(saved[0]) is int:  # a user's Function says it there
+                        index = saved[0]
                     link = by_place.get((vertex.id, index))
                     if link is not None and hasattr(total, "shape"):
                         link.contribution = np.array(total)

@@ -106,121 +106,140 @@ function drawing(mode) {
   for (const edge of edges) edge.room = edge.links.length === 1 ? measured(slopeText(edge.links[0]), LABEL) + 12 : 0;
   const placed = layout(list, edges);
   const size = { w: Math.ceil(placed.width), h: Math.ceil(placed.height) };
-  const groups = Object.entries(placed.groups)
-    .sort((a, b) => a[1].depth - b[1].depth)
-    .map(
-      ([path, g]) =>
-        `<g class="module" data-module="${escaped(path)}" ${isLarge && mode === "screen" ? `role="button" tabindex="0" aria-expanded="true" aria-label="${escaped(path)}"` : ""}><rect x="${g.x}" y="${g.y}" width="${g.w}" height="${g.h}" rx="8"></rect>` +
-        `<text x="${g.x + 8}" y="${g.y + 15}">${escaped(clipped(`${path} · ${data.modules[path]}`, 30))}</text></g>`,
-    );
+  const groups = Object.entries(placed.groups).sort((a, b) => a[1].depth - b[1].depth);
   const lines = edges.map((edge, k) => line(edge, placed.edges[k], mode));
-  const shapes = list.map((box) => shape(box, placed.boxes[box.id], mode));
-  const tip = (name) =>
-    `<marker id="${name}-${mode}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="${name}" d="M0 0L10 5L0 10z"></path></marker>`;
-  return {
-    size,
-    svg:
-      `<svg class="drawing ${mode}" viewBox="0 0 ${size.w} ${size.h}" ${mode === "screen" ? 'role="group"' : 'role="img"'} aria-label="${escaped(describedGraph())}">` +
-      `<defs>${tip("tip-value")}${tip("tip-gradient")}</defs>${groups.join("")}${lines.map((l) => l.path).join("")}${shapes.join("")}${lines.map((l) => l.label).join("")}</svg>`,
+  const attributes = {
+    class: `drawing ${mode}`,
+    viewBox: `0 0 ${size.w} ${size.h}`,
+    role: mode === "screen" ? "group" : "img",
+    "aria-label": describedGraph(),
   };
+  const svg = tag(
+    "svg",
+    attributes,
+    tag("defs", {}, tip("tip-value", mode), tip("tip-gradient", mode)),
+    ...groups.map(([path, place]) => moduleFrame(path, place, mode)),
+    ...lines.map((l) => l.path),
+    ...list.map((box) => (box.path === undefined ? shape : foldedModule)(box, placed.boxes[box.id], mode)),
+    ...lines.map((l) => l.label),
+  );
+  return { size, svg };
 }
 
+const rect = (kind, x, y, width, height, rx = 0) => tag("rect", { class: kind, x, y, width, height, rx });
+const centred = (kind, x, y, ...children) => tag("text", { class: kind, x, y, "text-anchor": "middle" }, ...children);
+
+/* The point of an arrow. */
+function tip(name, mode) {
+  const size = { markerWidth: 9, markerHeight: 9, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" };
+  const point = tag("path", { class: name, d: "M0 0L10 5L0 10z" });
+  return tag("marker", { id: `${name}-${mode}`, viewBox: "0 0 10 10", refX: 9, refY: 5, ...size }, point);
+}
+
+function moduleFrame(path, { x, y, w, h }, mode) {
+  const folds =
+    isLarge && mode === "screen" ? { role: "button", tabindex: 0, "aria-expanded": "true", "aria-label": path } : {};
+  const title = tag("text", { x: x + 8, y: y + 15 }, escaped(clipped(`${path} · ${data.modules[path]}`, 30)));
+  return tag("g", { class: "module", "data-module": path, ...folds }, rect("", x, y, w, h, 8), title);
+}
+
+/* An arrow for the value, one for the gradient, and the place of what is written on them. */
 function line(edge, points, mode) {
   const curve = (shift) => {
-    const at = points.map(([x, y]) => [x.toFixed(1), (y + shift).toFixed(1)]);
-    let d = `M${at[0]}`;
+    const at = points.map(([x, y]) => [x, y + shift]);
+    let d = `M${at[0].map(short)}`;
     for (let k = 1; k < at.length; k++) {
-      const [x0, y0] = at[k - 1],
-        [x1, y1] = at[k],
-        middle = ((Number(x0) + Number(x1)) / 2).toFixed(1);
-      d += k % 2 ? `C${middle},${y0} ${middle},${y1} ${x1},${y1}` : `L${x1},${y1}`;
+      const middle = short((at[k - 1][0] + at[k][0]) / 2);
+      const end = at[k].map(short);
+      d += k % 2 ? `C${middle},${short(at[k - 1][1])} ${middle},${end[1]} ${end}` : `L${end}`;
     }
     return d;
   };
-  const numbers = edge.links.map((link) => link.number).join(" ");
   const back = edge.links.some((link) => link.contribution);
-  const end = points.at(-1),
-    before = points.at(-2);
-  const x = (end[0] + before[0]) / 2,
-    y = (end[1] + before[1]) / 2;
-  return {
-    path:
-      `<g class="edge" data-links="${numbers}"><path class="value" d="${curve(back ? -2.5 : 0)}" marker-end="url(#tip-value-${mode})"></path>` +
-      (back ? `<path class="gradient" d="${curve(2.5)}" marker-start="url(#tip-gradient-${mode})"></path>` : "") +
-      "</g>",
-    label:
-      mode === "screen" && edge.links.length === 1 && back
-        ? `<g class="label" data-link="${edge.links[0].number}" transform="translate(${x.toFixed(1)},${y.toFixed(1)})"><rect></rect><text text-anchor="middle" y="4"></text></g>`
-        : "",
-  };
+  const value = tag("path", { class: "value", d: curve(back ? -2.5 : 0), "marker-end": `url(#tip-value-${mode})` });
+  const gradient = { class: "gradient", d: curve(2.5), "marker-start": `url(#tip-gradient-${mode})` };
+  const numbers = edge.links.map((link) => link.number).join(" ");
+  const path = tag("g", { class: "edge", "data-links": numbers }, value, back ? tag("path", gradient) : "");
+  if (mode !== "screen" || edge.links.length > 1 || !back) return { path, label: "" };
+  const [end, before] = [points.at(-1), points.at(-2)];
+  const middle = `translate(${short((end[0] + before[0]) / 2)},${short((end[1] + before[1]) / 2)})`;
+  const text = tag("text", { "text-anchor": "middle", y: 4 });
+  return { path, label: tag("g", { class: "label", "data-link": numbers, transform: middle }, tag("rect"), text) };
+}
+const short = (x) => x.toFixed(1);
+
+function foldedModule(box, at) {
+  const [x, y] = [at.x - box.w / 2, at.y - box.h / 2];
+  const count = counted("quantities", box.members.length);
+  const attributes = { class: "node folded", "data-module": box.path, role: "button", tabindex: 0, "aria-expanded": "false" };
+  return tag(
+    "g",
+    { ...attributes, "aria-label": `${box.head}, ${count}` },
+    rect("frame outer", x, y, box.w, box.h, 6),
+    rect("frame", x + 3, y + 3, box.w - 6, box.h - 6, 4),
+    centred("head", at.x, at.y - 3, escaped(box.head)),
+    centred("soft", at.x, at.y + 15, escaped(count)),
+  );
 }
 
 function shape(box, at, mode) {
-  const x = at.x - box.w / 2,
-    y = at.y - box.h / 2;
-  if (box.path !== undefined) {
-    return (
-      `<g class="node folded" data-module="${escaped(box.path)}" role="button" tabindex="0" aria-expanded="false" aria-label="${escaped(`${box.head}, ${counted("quantities", box.members.length)}`)}">` +
-      `<rect class="frame outer" x="${x}" y="${y}" width="${box.w}" height="${box.h}" rx="6"></rect>` +
-      `<rect class="frame" x="${x + 3}" y="${y + 3}" width="${box.w - 6}" height="${box.h - 6}" rx="4"></rect>` +
-      `<text class="head" x="${at.x}" y="${at.y - 3}" text-anchor="middle">${escaped(box.head)}</text>` +
-      `<text class="soft" x="${at.x}" y="${at.y + 15}" text-anchor="middle">${escaped(counted("quantities", box.members.length))}</text></g>`
-    );
-  }
-  const { v } = box,
-    [name, ...rest] = headOf(v).split(" = ");
+  const { v } = box;
+  const [x, y] = [at.x - box.w / 2, at.y - box.h / 2];
+  const [name, ...rest] = headOf(v).split(" = ");
   const round = v.kind === "operation" ? 10 : 0;
-  const frame = (grow, kind) =>
-    `<rect class="frame ${kind}" x="${x - grow}" y="${y - grow}" width="${box.w + 2 * grow}" height="${box.h + 2 * grow}" rx="${round}"></rect>`;
-  const head = `<text class="head" x="${at.x}" y="${y + 19}" text-anchor="middle"><tspan class="${v.called || v.name !== `v${v.id}` ? "name" : "soft"}">${escaped(name)}</tspan>${rest.length ? `<tspan class="sign"> = ${escaped(rest.join(" = "))}</tspan>` : ""}</text>`;
-  const marked =
-    v.marks.length && mode !== "blank"
-      ? `<g class="mark"><rect x="${x + box.w - 9}" y="${y - 9}" width="18" height="18" rx="9"></rect><text x="${x + box.w}" y="${y + 5}" text-anchor="middle">!</text></g>`
-      : "";
-  const inside = mini(v.value) ? pictures(v, x, y, box, mode) : lettered(v, at, y, mode);
-  const role = mode === "screen" ? `role="button" tabindex="0" data-id="${v.id}"` : "";
-  return `<g class="node ${v.kind}${v.id === data.loss ? " loss" : ""}" ${role}>${frame(6, "halo")}${v.kind === "parameter" ? frame(3, "outer") : ""}${frame(0, "inner")}${head}${inside}${marked}</g>`;
+  const frame = (grow, kind) => rect(`frame ${kind}`, x - grow, y - grow, box.w + 2 * grow, box.h + 2 * grow, round);
+  const named = tag("tspan", { class: v.named ? "name" : "name own" }, escaped(name));
+  const bang = rect("", x + box.w - 9, y - 9, 18, 18, 9) + centred("", x + box.w, y + 5, "!");
+  const parts = [
+    frame(6, "halo"),
+    v.kind === "parameter" ? frame(3, "outer") : "",
+    frame(0, "inner"),
+    centred("head", at.x, y + 19, named, rest.length ? escaped(` = ${rest.join(" = ")}`) : ""),
+    mini(v.value) ? pictures(v, x, y, box, mode) : lettered(v, at, y, mode),
+    v.marks.length && mode !== "blank" ? tag("g", { class: "mark" }, bang) : "",
+  ];
+  const kinds = `node ${v.kind}${v.id === data.loss ? " loss" : ""}`;
+  const role = mode === "screen" ? { role: "button", tabindex: 0, "data-id": v.id } : {};
+  return tag("g", { class: kinds, ...role }, ...parts);
 }
+
+/* Value and gradient as text; what an array is by its shape. */
 function lettered(v, at, y, mode) {
-  const size = scalar(v.value) === null && v.shape.length ? escaped(sizes(v.shape)) : "";
+  const size = scalar(v.value) === null && v.shape.length ? sizes(v.shape) : "";
   const [value, gradient] = mode === "screen" ? ["", ""] : printed(v, mode);
-  return (
-    `<text class="value" x="${at.x}" y="${y + 37}" text-anchor="middle" data-text="${size}">${size || value}</text>` +
-    `<text class="gradient" x="${at.x}" y="${y + 55}" text-anchor="middle">${gradient}</text>`
-  );
+  const attributes = { class: "value", x: at.x, y: y + 37, "text-anchor": "middle", "data-text": size };
+  return tag("text", attributes, size || value) + centred("gradient", at.x, y + 55, gradient);
 }
 function printed(v, mode) {
-  const answers = mode === "answers" || !state.exercise;
-  const value = scalar(v.value),
-    gradient = v.gradient && scalar(v.gradient);
+  const [value, gradient] = [v.value, v.gradient].map((array) => array && scalar(array));
+  const text = (phase, x) => (mode === "blank" && state.exercise && askable(phase, v) ? "………" : number(x));
   return [
-    value === null ? "" : answers || !askable("forward", v) ? number(value) : "………",
-    gradient === null || gradient === undefined ? "" : `∂ ${answers || !askable("backward", v) ? number(gradient) : "………"}`,
+    (value ?? null) === null ? "" : text("forward", value),
+    (gradient ?? null) === null ? "" : `∂ ${text("backward", gradient)}`,
   ];
 }
+
+/* Value and gradient as small pictures, a cell for each element. */
 function pictures(v, x, y, box, mode) {
-  const columns = v.value.shape.at(-1),
-    rows = rowsOf(v.value).length,
-    both = v.gradient ? 2 : 1;
-  const start = x + (box.w - columns * MINI * both - (both - 1) * 10) / 2;
-  const cells = (array, kind, left, hidden) => {
+  const columns = v.value.shape.at(-1);
+  const rows = rowsOf(v.value).length;
+  const two = Boolean(v.gradient?.data);
+  const start = x + (box.w - columns * MINI * (two ? 2 : 1) - (two ? 10 : 0)) / 2;
+  const picture = (array, kind, left, phase) => {
     const scale = top(array.data);
     const cell = (value, k) => {
-      const cx = left + (k % columns) * MINI,
-        cy = y + 46 + Math.floor(k / columns) * MINI;
-      return (
-        `<rect class="${isNegative(value) ? "negative" : "positive"}" x="${cx}" y="${cy}" width="${MINI}" height="${MINI}" style="--m:${strength(value, scale)}"></rect>` +
-        (isNegative(value) ? `<path d="M${cx + 2.5} ${cy + MINI / 2}h${MINI - 5}"></path>` : "")
-      );
+      const [cx, cy] = [left + (k % columns) * MINI, y + 46 + Math.floor(k / columns) * MINI];
+      const square = { class: tint(value), x: cx, y: cy, width: MINI, height: MINI, style: `--m:${strength(value, scale)}` };
+      return tag("rect", square) + (isNegative(value) ? tag("path", { d: `M${cx + 2.5} ${cy + MINI / 2}h${MINI - 5}` }) : "");
     };
-    const outline = `<rect class="outline" x="${left}" y="${y + 46}" width="${columns * MINI}" height="${rows * MINI}"></rect>`;
-    return `<g class="mini ${kind}">${outline}<g class="cells">${hidden ? "" : array.data.map(cell).join("")}</g></g>`;
+    const hidden = mode === "blank" && state.exercise && askable(phase, v);
+    const cells = tag("g", { class: "cells" }, ...(hidden ? [] : array.data.map(cell)));
+    return tag("g", { class: `mini ${kind}` }, rect("outline", left, y + 46, columns * MINI, rows * MINI), cells);
   };
-  const hide = (phase) => mode === "blank" && state.exercise && askable(phase, v);
   return (
-    `<text class="soft" x="${box.w / 2 + x}" y="${y + 38}" text-anchor="middle">${sizes(v.shape)}</text>` +
-    cells(v.value, "value", start, hide("forward")) +
-    (v.gradient && v.gradient.data ? cells(v.gradient, "gradient", start + columns * MINI + 10, hide("backward")) : "")
+    centred("soft", x + box.w / 2, y + 38, sizes(v.shape)) +
+    picture(v.value, "value", start, "forward") +
+    (two ? picture(v.gradient, "gradient", start + columns * MINI + 10, "backward") : "")
   );
 }
 

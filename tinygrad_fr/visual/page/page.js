@@ -1,159 +1,141 @@
 /* The page around them: options, controls, the table, the printed sheets; and what its reader does. */
 
-const button = (id, text, label, more = "") =>
-  `<button type="button" id="${id}" aria-label="${label}" title="${label}" ${more}>${text}</button>`;
+const button = (id, text, label = text) => tag("button", { type: "button", id, "aria-label": label, title: label }, text);
 
 function renderTools() {
-  document.documentElement.lang = state.lang;
   const title = data.title[state.lang] ?? words("title");
+  document.documentElement.lang = state.lang;
   document.title = title;
   $("#title").textContent = title;
-  const language = (lang, name) =>
-    `<button type="button" lang="${lang}" data-lang="${lang}" aria-pressed="${state.lang === lang}">${name}</button>`;
-  const choice = (value, text) => `<option value="${value}" ${state.digits === value ? "selected" : ""}>${text}</option>`;
-  const box = (id, key, on) => `<label><input type="checkbox" id="${id}" ${on ? "checked" : ""}> ${say(key)}</label>`;
   $("#tools").setAttribute("aria-label", words("options"));
-  $("#tools").innerHTML =
-    box("labels", "labels", state.labels) +
-    (data.checked ? box("checks", "checks", state.checks) : "") +
-    box("exercise", "exercise", state.exercise) +
-    `<label>${say("digits")} <select id="digits">${data.choices.map((n) => choice(n, n)).join("")}${choice(0, say("all"))}</select></label>` +
-    `<span role="group" aria-label="${say("language")}" class="languages">${language("fr", "FR")}${language("en", "EN")}</span>` +
-    button("print", say("print"), say("print"));
+  const language = (lang) =>
+    tag("button", { type: "button", lang, "data-lang": lang, "aria-pressed": String(state.lang === lang) }, lang.toUpperCase());
+  const choice = (value, text) => tag("option", { value, selected: state.digits === value }, text);
+  const box = (id) => tag("label", {}, tag("input", { type: "checkbox", id, checked: state[id] }), " ", say(id));
+  const digits = [...data.choices.map((n) => choice(n, n)), choice(0, say("all"))];
+  const languages = { role: "group", "aria-label": words("language"), class: "languages" };
+  $("#tools").innerHTML = [
+    box("labels"),
+    data.checked ? box("checks") : "",
+    box("exercise"),
+    tag("label", {}, say("digits"), " ", tag("select", { id: "digits" }, ...digits)),
+    tag("span", languages, language("fr"), language("en")),
+    button("print", words("print")),
+  ].join("");
 }
 
 function renderControls() {
-  const { phase } = here(),
-    focus = document.activeElement?.id;
-  const counts = phases.map((p) => data.steps.filter(([q]) => q === p).length);
-  const starts = phases.map((p) => data.steps.findIndex(([q]) => q === p) + 1);
-  const parts = phases
-    .map(
-      (p, k) =>
-        `<button type="button" class="part ${p}" data-step="${starts[k]}" style="flex:${counts[k]} 1 auto" ${p === phase ? 'aria-current="true"' : ""}>${say(p)}</button>`,
-    )
-    .join("");
+  const focus = document.activeElement?.id;
+  const part = (phase) => {
+    const here_ = phase === here().phase ? "true" : undefined;
+    const first = data.steps.findIndex(([p]) => p === phase) + 1;
+    const style = `flex:${data.steps.filter(([p]) => p === phase).length} 1 auto`;
+    const attributes = { type: "button", class: `part ${phase}`, "data-step": first, style, "aria-current": here_ };
+    return tag("button", attributes, say(phase));
+  };
+  const buttons = [
+    button("first", "|◀", words("first")),
+    button("back", `◀ ${words("back")}`, words("back")),
+    button("play", words(state.playing === null ? "play" : "pause")),
+    button("next", `${words("next")} ▶`, words("next")),
+    button("last", "▶|", words("last")),
+  ];
+  const range = { type: "range", id: "slider", min: 0, max: data.steps.length, value: state.step };
+  const slider = tag("input", { ...range, "aria-label": words("slider"), "aria-valuetext": announced() });
   $("#controls").setAttribute("aria-label", words("controls"));
-  $("#controls").innerHTML =
-    `<div class="buttons">${button("first", "|◀", say("first"))}${button("back", `◀ ${say("back")}`, say("back"))}${button("play", state.playing === null ? say("play") : say("pause"), state.playing === null ? say("play") : say("pause"))}${button("next", `${say("next")} ▶`, say("next"))}${button("last", "▶|", say("last"))}</div>` +
-    `<div class="track"><input type="range" id="slider" min="0" max="${data.steps.length}" value="${state.step}" aria-label="${say("slider")}" aria-valuetext="${escaped(announced())}"><div class="parts">${parts}</div></div>` +
-    `<output id="where">${state.step} / ${data.steps.length}</output>`;
+  $("#controls").innerHTML = [
+    tag("div", { class: "buttons" }, ...buttons),
+    tag("div", { class: "track" }, slider, tag("div", { class: "parts" }, ...phases.map(part))),
+    tag("output", { id: "where" }, `${state.step} / ${data.steps.length}`),
+  ].join("");
   $("#first").disabled = $("#back").disabled = state.step === 0;
   $("#last").disabled = $("#next").disabled = state.step === data.steps.length;
-  if (focus && $(`#controls #${focus}`)) {
-    const again = $(`#controls #${focus}`);
-    (again.disabled ? $("#slider") : again).focus();
-  }
+  const again = focus && $("#controls").querySelector(`#${focus}`);
+  if (again) (again.disabled ? $("#slider") : again).focus();
 }
 
+/* The frame of the drawing, with the legend of what is in it. */
 function renderFrame() {
+  const sample = (kind, text = "") => tag("span", { class: `sample ${kind}` }, text);
+  const has = (test) => drawn.some(test);
+  const entries = [
+    ...["parameter", "constant", "operation"].map((kind) => has((v) => v.kind === kind) && sample(kind) + say(kind)),
+    sample("line value") + say("legend value"),
+    phases.includes("backward") && sample("line gradient") + say("legend gradient"),
+    has((v) => v.shape.length) && sample("cell negative", "−") + sample("cell positive") + say("legend tint"),
+    has((v) => v.marks.length) && sample("bang", "!") + say("legend mark"),
+  ];
+  const legend = entries.filter(Boolean).map((entry) => tag("li", {}, entry));
+  const zooms = [button("in", "+", words("zoom in")), button("out", "−", words("zoom out")), button("fit", words("fit"))];
   $("#graph").setAttribute("aria-label", words("graph"));
-  const entry = (there, sample, key) => (there ? `<li>${sample}${say(key)}</li>` : "");
-  const entries =
-    ["parameter", "constant", "operation"]
-      .map((kind) =>
-        entry(
-          drawn.some((v) => v.kind === kind),
-          `<span class="sample ${kind}"></span>`,
-          kind,
-        ),
-      )
-      .join("") +
-    entry(true, '<span class="sample line value"></span>', "legend value") +
-    entry(phases.includes("backward"), '<span class="sample line gradient"></span>', "legend gradient") +
-    entry(
-      drawn.some((v) => v.shape.length),
-      '<span class="sample cell negative">−</span><span class="sample cell positive"></span>',
-      "legend tint",
-    ) +
-    entry(
-      drawn.some((v) => v.marks.length),
-      '<span class="sample bang">!</span>',
-      "legend mark",
-    );
-  $("#graph").innerHTML =
-    `<div id="drawing"></div><div class="zoom">${button("in", "+", say("zoom in"))}${button("out", "−", say("zoom out"))}${button("fit", say("fit"), say("fit"))}</div>` +
-    `<ul class="legend" aria-label="${say("legend")}">${entries}</ul>`;
+  $("#graph").innerHTML = [
+    tag("div", { id: "drawing" }),
+    tag("div", { class: "zoom" }, ...zooms),
+    tag("ul", { class: "legend", "aria-label": words("legend") }, ...legend),
+  ].join("");
   drawnAs = "";
 }
 
-/* The graph as a table: its text alternative, and what is printed. */
+/* -- the graph as a table: its text alternative, and what is printed ----------------------------------------------------- */
+
+/* One cell: what is known on the screen, a hole on the sheet to be filled in, else the array. */
+function cellOf(mode, phase, v, array) {
+  if (phase !== "forward" && !stepOf.has(`${phase} ${v.id}`)) return "";
+  const known = { forward: valueKnown(v), backward: gradientKnown(v), update: reached("update", v.id) && !blank("update", v) };
+  if (mode === "screen") return known[phase] ? shown(array, v.name) : "…";
+  const hole = mode === "blank" && state.exercise && askable(phase, v);
+  if (!hole) return shown(array, v.name);
+  return rowsOf(array)
+    .map((row) => row.map(() => tag("span", { class: "hole" })).join(" "))
+    .join("<br>");
+}
 function quantities(mode) {
-  const rows = drawn.map((v) => {
-    const open = (phase) => mode === "blank" && state.exercise && askable(phase, v);
-    const hole = (array) =>
-      rowsOf(array)
-        .map((row) => row.map(() => `<span class="hole"></span>`).join(" "))
-        .join("<br>");
-    const value =
-      mode === "screen"
-        ? valueKnown(v)
-          ? shown(v.value, v.name)
-          : "…"
-        : open("forward")
-          ? hole(v.value)
-          : shown(v.value, v.name);
-    const gradient = !v.gradient
-      ? ""
-      : mode === "screen"
-        ? gradientKnown(v)
-          ? shown(v.gradient, v.name)
-          : "…"
-        : open("backward")
-          ? hole(v.gradient)
-          : shown(v.gradient, v.name);
-    const after =
-      v.kind !== "parameter" || !v.gradient
-        ? ""
-        : mode === "screen"
-          ? reached("update", v.id) && !blank("update", v)
-            ? shown(updated(v).after, v.name)
-            : "…"
-          : open("update")
-            ? hole(v.value)
-            : shown(updated(v).after, v.name);
+  return drawn.map((v) => {
+    const called = v.called ? ` ${tag("small", {}, escaped(v.called))}` : "";
     const marks =
       v.marks.length && mode !== "blank" ? ` <strong>! ${v.marks.map((m) => say(`mark ${m.kind}`)).join(", ")}</strong>` : "";
-    return `<tr><th scope="row">${v.formula ? inline(nameOf(v), equals, maths(v.formula.math)) : v.kind === "operation" ? `${inline(nameOf(v))} = ${escaped(sign(v))}` : inline(nameOf(v))}${v.called ? ` <small>${escaped(v.called)}</small>` : ""}${marks}</th><td>${value}</td><td>${gradient}</td><td>${after}</td></tr>`;
+    const cells = [cellOf(mode, "forward", v, v.value), cellOf(mode, "backward", v, v.gradient)];
+    cells.push(v.kind === "parameter" ? cellOf(mode, "update", v, v.gradient && updated(v).after) : "");
+    const name = v.kind === "operation" ? made(v) : inline(nameOf(v));
+    return tag("tr", {}, tag("th", { scope: "row" }, name, called, marks), ...cells.map((cell) => tag("td", {}, cell)));
   });
-  const head = `<thead><tr><th scope="col">${say("quantity")}</th><th scope="col">${say("value")}</th><th scope="col">${say("gradient")}</th><th scope="col">${say("after")}</th></tr></thead>`;
-  return { head, rows };
+}
+function tableOf(rows, caption = "") {
+  const head = ["quantity", "value", "gradient", "after"].map((key) => tag("th", { scope: "col" }, say(key)));
+  return tag("table", { class: "list" }, caption, tag("thead", {}, tag("tr", {}, ...head)), tag("tbody", {}, ...rows));
 }
 function renderTable() {
-  const open = $("#table details")?.open;
-  const { head, rows } = open ? quantities("screen") : { head: "", rows: [] }; // it is written when somebody wants to read it
-  $("#table").innerHTML =
-    `<details ${open ? "open" : ""}><summary>${say("as text")}</summary><p>${escaped(describedGraph())}</p><table class="list"><caption class="unseen">${say("as text")}</caption>${head}<tbody>${rows.join("")}</tbody></table></details>`;
+  const open = Boolean($("#table details")?.open);
+  const caption = tag("caption", { class: "unseen" }, say("as text"));
+  const table = tableOf(open ? quantities("screen") : [], caption); // it is written when somebody wants to read it
+  const text = tag("p", {}, escaped(describedGraph()));
+  $("#table").innerHTML = tag("details", { open }, tag("summary", {}, say("as text")), text, table);
 }
 
 /* The sheets that are printed: the exercise with its blanks, then the answers; or all the numbers. */
+function sheet(mode, name) {
+  const heights = drawn.map((v) => 1 + (v.value?.data && v.shape.length ? Math.min(rowsOf(v.value).length, 16) : 0));
+  const total = heights.reduce((a, b) => a + b, 0);
+  const columns = total > 45 ? 3 : total > 12 ? 2 : 1;
+  let above = 0;
+  const places = heights.map((h) => Math.min(columns - 1, Math.floor((((above += h) - h / 2) * columns) / total)));
+  const rows = quantities(mode);
+  const tables = Array.from({ length: columns }, (_, k) => tableOf(rows.filter((_, n) => places[n] === k)));
+  const rate = inline("<mi>η</mi>", equals, mathNumber(Object.values(data.update.parameters)[0]?.rate ?? state.rate));
+  const title = escaped(data.title[state.lang] ?? words("title"));
+  return tag(
+    "article",
+    { class: `sheet ${mode}` },
+    tag("h1", {}, title, " ", tag("small", {}, name)),
+    mode === "blank" ? tag("p", { class: "student" }, say("student")) : "",
+    tag("p", {}, mode === "blank" ? `${say("sheet task")} ` : "", rate),
+    tag("div", { class: "figure" }, drawing(mode).svg),
+    tag("div", { class: "columns", style: `--columns:${columns}` }, ...tables),
+  );
+}
 function renderSheets() {
-  const sheet = (mode, title) => {
-    const { head, rows } = quantities(mode);
-    const heights = drawn.map((v) => 1 + (v.value?.data && v.shape.length ? Math.min(rowsOf(v.value).length, 16) : 0));
-    const total = heights.reduce((a, b) => a + b, 0),
-      columns = total > 45 ? 3 : total > 12 ? 2 : 1;
-    let above = 0;
-    const places = heights.map((h) => {
-      above += h;
-      return Math.min(columns - 1, Math.floor(((above - h / 2) * columns) / total));
-    });
-    const tables = Array.from(
-      { length: columns },
-      (_, k) => `<table class="list">${head}<tbody>${rows.filter((_, n) => places[n] === k).join("")}</tbody></table>`,
-    ).join("");
-    const rate = Object.values(data.update.parameters)[0]?.rate ?? state.rate;
-    return (
-      `<article class="sheet ${mode}"><h1>${escaped(data.title[state.lang] ?? words("title"))} <small>${title}</small></h1>` +
-      (mode === "blank"
-        ? `<p class="student">${say("student")}</p><p>${say("sheet task")} ${inline("<mi>η</mi>", equals, mathNumber(rate))}</p>`
-        : `<p>${inline("<mi>η</mi>", equals, mathNumber(rate))}</p>`) +
-      `<div class="figure">${drawing(mode).svg}</div><div class="columns" style="--columns:${columns}">${tables}</div></article>`
-    );
-  };
-  $("#sheets").innerHTML = state.exercise
-    ? sheet("blank", say("sheet exercise")) + sheet("answers", say("sheet answers"))
-    : sheet("answers", "");
+  const both = () => sheet("blank", say("sheet exercise")) + sheet("answers", say("sheet answers"));
+  $("#sheets").innerHTML = state.exercise ? both() : sheet("answers", "");
 }
 let sheetsAs = "";
 function sheetsReady() {

@@ -1,7 +1,13 @@
 /* How words, numbers, formulas and arrays are written, in the reader's language. */
 
-const escaped = (text) =>
-  String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+/* An element as text. Attributes that are false or undefined are left out, those that are true stand without a value. */
+function tag(name, attributes = {}, ...children) {
+  const given = Object.entries(attributes).filter(([, value]) => value !== false && value !== undefined);
+  const written = given.map(([key, value]) => (value === true ? ` ${key}` : ` ${key}="${escaped(value)}"`)).join("");
+  return `<${name}${written}>${name === "input" ? "" : `${children.join("")}</${name}>`}`;
+}
+const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+const escaped = (text) => String(text).replace(/[&<>"]/g, (character) => ENTITIES[character]);
 function words(key, parts = {}) {
   const text = data.words[state.lang][key];
   return text.replace(/\{(\w+)\}/g, (_, name) => parts[name]);
@@ -13,7 +19,8 @@ const counted = (key, count) => words(count === 1 ? `${key} one` : key, { count:
 function number(x, digits = state.digits) {
   if (typeof x === "string") return { nan: "NaN", inf: "∞", "-inf": "−∞" }[x] ?? x;
   const [mantissa, power] = decimal(Math.abs(x), digits);
-  const raised = power === null ? "" : `·10${String(power).replace(/[-\d]/g, (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)])}`;
+  const raise = (character) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(character)];
+  const raised = power === null ? "" : `·10${String(power).replace(/[-\d]/g, raise)}`;
   return (x < 0 ? "−" : "") + local(mantissa) + raised;
 }
 const local = (digits) => (state.lang === "fr" ? digits.replace(".", ",") : digits);
@@ -79,49 +86,42 @@ const rowsOf = (array) => {
 
 /* An array as a person would write it down: a number, a table tinted by magnitude, or a map with its extremes. */
 function shown(array, label) {
-  if (!array) return `<span class="soft">${say("not kept")}</span>`;
-  if (array.data && !array.data.length) return `<span class="soft">${say("empty")}</span>`;
+  if (!array) return tag("span", { class: "soft" }, say("not kept"));
+  if (array.data && !array.data.length) return tag("span", { class: "soft" }, say("empty"));
   const only = scalar(array);
-  if (only !== null) return `<span class="number" tabindex="0" data-full="${full(only)}">${number(only)}</span>`;
+  if (only !== null) return tag("span", { class: "number", tabindex: 0, "data-full": full(only) }, number(only));
   const rows = array.data && rowsOf(array);
   if (!rows || rows.length > 16 || rows[0].length > 12) return mapped(array, rows, label);
   const scale = top(array.data);
-  const cell = (x) =>
-    `<td class="${isNegative(x) ? "negative" : "positive"}" style="--m:${strength(x, scale)}" title="${full(x)}">${number(x)}</td>`;
-  const all = rows.map((row) => row.map(full).join("  ")).join("\n");
-  return (
-    `<table class="array" tabindex="0" aria-label="${escaped(`${label}, ${sizes(array.shape)}`)}" data-full="${all}">` +
-    `<tbody>${rows.map((row) => `<tr>${row.map(cell).join("")}</tr>`).join("")}</tbody></table>`
-  );
+  const cell = (x) => tag("td", { class: tint(x), style: `--m:${strength(x, scale)}`, title: full(x) }, number(x));
+  const lines = rows.map((row) => tag("tr", {}, ...row.map(cell)));
+  const exact = rows.map((row) => row.map(full).join("  ")).join("\n");
+  const name = `${label}, ${sizes(array.shape)}`;
+  return tag("table", { class: "array", tabindex: 0, "aria-label": name, "data-full": exact }, tag("tbody", {}, ...lines));
 }
+const tint = (x) => (isNegative(x) ? "negative" : "positive");
 const strength = (x, scale) => (typeof x === "number" ? Math.round((70 * Math.abs(x)) / scale) : 0);
 
 function mapped(array, rows, label) {
-  const known = rows ? array.data.filter((x) => typeof x === "number") : [];
-  const facts = rows
-    ? {
-        min: Math.min(...known),
-        max: Math.max(...known),
-        mean: known.reduce((a, b) => a + b, 0) / known.length,
-        odd: array.data.length - known.length,
-      }
-    : array;
-  const levels = array.map ?? leveled(rows);
-  const cells = levels.map(
-    (row) =>
-      `<tr>${row.map((x) => `<td class="${x < 0 ? "negative" : "positive"}" style="--m:${x === null ? 0 : Math.abs(x) * 8}">${x === null ? "!" : x < 0 ? "−" : ""}</td>`).join("")}</tr>`,
-  );
-  const text = words("statistics", {
-    shape: sizes(array.shape),
-    min: number(facts.min),
-    mean: number(facts.mean),
-    max: number(facts.max),
-  });
+  const facts = rows ? factsOf(array.data) : array;
+  const cell = (x) => tag("td", { class: tint(x), style: `--m:${8 * Math.abs(x ?? 0)}` }, x === null ? "!" : x < 0 ? "−" : "");
+  const lines = (array.map ?? leveled(rows)).map((row) => tag("tr", {}, ...row.map(cell)));
+  const [min, max, mean] = [facts.min, facts.max, facts.mean].map((x) => (x === undefined ? "nan" : number(x)));
   const odd = facts.odd ? ` ${words("not finite", { count: facts.odd })}` : "";
-  return (
-    `<figure class="map"><table class="array coarse" role="img" aria-label="${escaped(`${label}, ${text}`)}"><tbody>${cells.join("")}</tbody></table>` +
-    `<figcaption>${escaped(text + odd)}</figcaption></figure>`
+  const text = words("statistics", { shape: sizes(array.shape), min, max, mean }) + odd;
+  const table = tag(
+    "table",
+    { class: "array coarse", role: "img", "aria-label": `${label}, ${text}` },
+    tag("tbody", {}, ...lines),
   );
+  return tag("figure", { class: "map" }, table, tag("figcaption", {}, escaped(text)));
+}
+function factsOf(data) {
+  const known = data.filter((x) => typeof x === "number");
+  const mean = known.reduce((sum, x) => sum + x, 0) / known.length;
+  return known.length
+    ? { min: Math.min(...known), max: Math.max(...known), mean, odd: data.length - known.length }
+    : { odd: data.length };
 }
 function leveled(rows) {
   const scale = top(rows.flat());
