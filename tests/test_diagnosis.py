@@ -175,7 +175,7 @@ def test_gates_may_be_shut() -> None:
         h = tg.sigmoid(o) * tg.tanh(c)
     report = diagnose(None, h.pow(2).mean(), lang="en")
     gates = [layer for layer in report.layers if layer.gate]
-    assert len(gates) > 8 and max(layer.saturated or 0 for layer in gates) > 0.5 
+    assert len(gates) > 8 and max(layer.saturated or 0 for layer in gates) > 0.5
     assert 0 in [layer.gradient for layer in report.layers]
     assert report.healthy, report
 
@@ -281,6 +281,12 @@ def test_networks_of_plain_tensors_have_layers_too() -> None:
     u, v, c = (tg.randn((), requires_grad=True) for _ in range(3))
     layers = diagnose(None, tg.sigmoid(u * X[0] + v * X[1] + c).mean()).layers
     assert [(layer.name, layer.units, layer.examples) for layer in layers] == [("u, v, c", 1, 20), ("sigmoid", 1, 20)]
+    H = tg.randn(20, 2)
+    layers = diagnose(None, tg.tanh(X.T @ W1.T + H @ W2.T[:2]).mean()).layers
+    assert [(layer.name, layer.std) for layer in layers[:1]] == [
+        ("W1, W2", pytest.approx((X.T @ W1.T + H @ W2.T[:2]).detach().numpy().std(), rel=1e-5))]  # fmt: skip
+    heads = (X.T @ W1.T).pow(2).mean() + (H @ W2.T[:2]).pow(2).mean()
+    assert sorted(layer.name for layer in diagnose(None, heads).layers) == ["W1", "W2"]
     layers = diagnose(None, tg.sigmoid((X.T @ W1.T @ W2.T).squeeze(1)).mean()).layers
     assert [(layer.units, layer.examples) for layer in layers] == [(1, 20), (1, 20)]
     penalty = (X.T @ W1.T).pow(2).mean() + 0.1 * (W1**2).sum()

@@ -647,6 +647,31 @@ def test_arrows_between_the_same_boxes_are_apart(program: str) -> None:
     assert len(set(drawn)) == len(drawn) == 4
 
 
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("make", [two_branches, neurons, xor, lambda **options: draw(lattice(60), collapse=False, **options)])
+def test_the_plain_layout_keeps_boxes_apart_and_follows_the_computation(make: Callable[..., Drawing], direction: str) -> None:
+    drawing = make(view="both", direction=direction, lang="en")
+    assert drawing.picture is not None
+    root = ET.fromstring(svg(drawing.picture))
+    frames = {}
+    for g in root.iter(f"{SVG}g"):
+        if re.fullmatch(r"v\d+", g.get("id", "")):
+            frames[g.get("id", "")] = [float(next(g.iter(f"{SVG}rect")).get(k, "")) for k in ("x", "y", "width", "height")]
+    left, top, width, height = map(float, root.get("viewBox", "").split())
+    places = list(frames.values())
+    for i, (x, y, w, h) in enumerate(places):
+        assert left <= x and x + w <= left + width and top <= y and y + h <= top + height
+        assert not [1 for a, b, c, d in places[:i] if x < a + c and a < x + w and y < b + d and b < y + h]
+    along = 0 if direction == "LR" else 1
+    starts = []
+    for arrow in drawing.picture.arrows:
+        tail, head = frames[arrow.tail], frames[arrow.head]
+        assert tail[along] + tail[2 + along] < head[along]
+        path = next(next(g for g in root.iter(f"{SVG}g") if g.get("id") == arrow.id).iter(f"{SVG}path"))
+        starts.append((arrow.tail, arrow.head, re.match(r"M[-\d.,]+", path.get("d", ""))[0]))  # type: ignore[index]
+    assert len(set(starts)) == len(starts)
+
+
 def test_png_and_pdf(program: str, tmp_path: Path) -> None:
     drawing = two_branches(lang="en")
     for format, beginning in {"png": b"\x89PNG", "pdf": b"%PDF"}.items():

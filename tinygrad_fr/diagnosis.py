@@ -121,7 +121,7 @@ class Diagnosis:
         self.layers = layers_of(snapshot)
         self.verdicts: list[Verdict] = []
         if not self._not_finite(snapshot):
-            self._by_depth([None if self._blocks(layer) else layer for layer in self.layers])
+            self._by_depth(snapshot, {layer.vertices[-1] for layer in self.layers if self._blocks(layer)})
         self.notes = self._noted()
 
     @property
@@ -187,7 +187,7 @@ class Diagnosis:
             if told and not layer.alike:
                 self._add("dead", layer.name, "dead", share=layer.dead, units=layer.units, examples=layer.examples)
             return True
-        if not layer.last:
+        if layer.gate or not layer.last:
             if told and not layer.gate and layer.saturated >= needed:
                 self._add("saturated", layer.name, "saturated", share=layer.saturated)
             return layer.saturated >= needed
@@ -195,32 +195,37 @@ class Diagnosis:
             self._add("saturated", layer.name, "output", share=layer.saturated, pulled=layer.pulled)
         return False
 
-    def _by_depth(self, layers: Sequence[Layer | None]) -> None:
-        """Compare the gradients on their way back. Behind an activation that blocks them, None here, it begins again.
+    def _by_depth(self, snapshot: Snapshot, blocked: set[int]) -> None:
+        """Compare each gradient with the one next to the loss, on its way back through the graph.
 
-        Layers with weights are compared, ∂C/∂Z[l] in the course's terms; where there are none, whatever there is.
+        Layers with weights are compared, ∂C/∂Z[l] in the course's terms; where there are none, whatever there is. Behind an
+        activation that blocks the gradient the comparison begins again: the activation is the cause.
         """
-        with_weights = any(layer.parameters for layer in self.layers)
-        compared = [n for n, layer in enumerate(layers) if layer and layer.gradient is not None
-                    and (layer.parameters or not with_weights)]  # fmt: skip
-        some = [self.layers[n].gradient for n in compared]
-        reference, nearer = 0.0, 0
-        for n, layer in reversed([*enumerate(layers)]):
-            if layer is None:
-                reference = 0.0
-            elif n not in compared or layer.gradient is None:
-                continue
-            elif reference == 0:
-                reference, nearer = layer.gradient, 1
-            elif nearer < DEEP and layer.size < FEW:
-                nearer += 1
-            elif layer.gradient == 0:
-                if not any(some[: compared.index(n)]):  # a gate that multiplies 0 receives nothing, and hides nothing
-                    self._add("vanishing", layer.name, "nothing", gradient=0.0, reference=reference, times=math.inf)
-            elif layer.gradient < VANISHING * reference or layer.gradient > EXPLODING * reference:
-                low, high = sorted((layer.gradient, reference))
-                kind = "vanishing" if layer.gradient == low else "exploding"
-                self._add(kind, layer.name, kind, gradient=layer.gradient, reference=reference, times=high / low)
+        layers = [layer for layer in self.layers if layer.gradient is not None]
+        layers = [layer for layer in layers if layer.parameters] or layers
+        by_result = {layer.vertices[-1]: place for place, layer in enumerate(layers)}
+        arrived: dict[int, tuple[float, int]] = {}  # the gradient next to the loss, and how many layers lie in between
+        for v in reversed(snapshot.vertices):
+            uses = [use.target for use in snapshot.uses_of(v.id) if use.target not in blocked]
+            reference, nearer = max((arrived[target] for target in uses if target in arrived), default=(0.0, 0))
+            if v.id in by_result:
+                layer = layers[by_result[v.id]]
+                gradient = layer.gradient or 0.0
+                if reference and (nearer >= DEEP or layer.size >= FEW):
+                    self._compare(layer, gradient, reference, any(before.gradient for before in layers[: by_result[v.id]]))
+                reference, nearer = reference or gradient, nearer + 1
+            if reference:
+                arrived[v.id] = reference, nearer
+
+    def _compare(self, layer: Layer, gradient: float, reference: float, others: bool) -> None:
+        """Judge a gradient by the one next to the loss; `others` tells whether layers before this one receive any."""
+        if gradient == 0:
+            if not others:  # else it is a factor of something that is 0, and hides nothing
+                self._add("vanishing", layer.name, "nothing", gradient=gradient, reference=reference, times=math.inf)
+        elif gradient < VANISHING * reference:
+            self._add("vanishing", layer.name, "vanishing", gradient=gradient, reference=reference, times=reference / gradient)
+        elif gradient > EXPLODING * reference:
+            self._add("exploding", layer.name, "exploding", gradient=gradient, reference=reference, times=gradient / reference)
 
     def judge_step(self, changes: dict[int, Values]) -> None:
         """Compare a step of the optimiser, the change of each parameter by its vertex, with the weights and with the loss."""

@@ -11,7 +11,7 @@ from tinygrad_fr.compiler.recorder import Value
 
 def names_of(plan: Plan) -> dict[Value, str]:
     """A name for every quantity that has a role; the rest are temporaries."""
-    names = {plan.resolve(value): name for value, name in plan.trace.names.items() if value.kind == "result"}
+    names = {plan.resolve(value): name for value, name in plan.trace.names.items() if plan.resolve(value).kind == "result"}
     for value, path in plan.trace.paths.items():
         if _WORD.fullmatch(path):
             names.setdefault(value, _NUMBERED.sub(r"\1", path))

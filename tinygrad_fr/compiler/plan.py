@@ -564,6 +564,8 @@ def simplified(instruction: Instruction, args: tuple[Any, ...], kwargs: dict[str
         if ufunc is np.matmul and not kwargs:
             plain = all(isinstance(a, Value) and len(a.shape) == 2 for a in args)
             return line("dot" if plain else "call", "dot" if plain else np.matmul, args)
+        if ufunc is np.positive and not kwargs and _same(args[0], out):
+            return args[0]  # a copy: values never change
         if not kwargs and len(args) == 2:
             a, b = args
             if ufunc in (np.multiply, np.true_divide) and _is_one(b) and _same(a, out):

@@ -251,7 +251,7 @@ class Program:
                 self._fixed.append(f"{name} = {text}")
                 return []
             return [f"{name} = {text}"]
-        beside = next((v.dtype for v in line.inputs()), None)
+        beside = next((v.dtype for v in line.inputs() if v.kind != "number"), None)
         if line.kind == "ufunc":
             args = [self._text(a, beside) for a in line.args] + [f"{k}={self._text(v)}" for k, v in line.kwargs.items()]
             head = f"{self._call(line.function.__name__)}("

@@ -492,7 +492,7 @@ def _gather(trace: Trace, observed: list[Seen], leaves: dict[Any, Any]) -> None:
         if now is not value:
             trace.updates.append((slot, now))
             if not slot.gradient:
-                trace._ready.append(functools.partial(_copied, value.sample, now))
+                trace._ready.append(functools.partial(_copied, value.sample, _fixed(now)))
     for node, before in leaves.items():
         gradient = node.grad
         if gradient is None:
@@ -502,14 +502,19 @@ def _gather(trace: Trace, observed: list[Seen], leaves: dict[Any, Any]) -> None:
         now = _of_gradient(node)
         if gradient is before:
             array = next(seen.array for seen in observed if seen.tensor is gradient)
-            trace._ready.append(functools.partial(_copied, array, now))
+            trace._ready.append(functools.partial(_copied, array, _fixed(now)))
         else:
             trace._arrays[id(gradient)] = now
 
 
-def _copied(array: Any, value: Value) -> None:
-    if array is not value.sample:
-        np.copyto(array, value.sample)
+def _copied(array: Any, sample: Any) -> None:
+    if array is not sample:
+        np.copyto(array, sample)
+
+
+def _fixed(value: Value) -> Any:
+    """A value's elements, in memory that no other write of the same step will change."""
+    return value.sample if value.kind == "result" and value.sample.base is None else np.array(value.sample)
 
 
 def _of_gradient(node: Any) -> Value:

@@ -216,8 +216,9 @@ class _Reader:
             indexed = any(hasattr(word, "shape") for word in words)  # by data, as an embedding is
             if not indexed and all(s.id in found for s in sources):
                 together = frozenset().union(*(found[s.id] for s in sources))
-                if owned or len(together) == 1:
-                    found[v.id] = together
+                penalty = not v.shape and any(s.shape for s in sources)  # a number that is added to the loss: nothing reads it
+                if owned or len(together) <= 1:
+                    found[v.id] = frozenset() if penalty else together
         if all(v.id in found for v in self.operations):  # no data anywhere: everything is computed from the weights
             return {id: frozenset([id]) for id in leaves}
         return found
@@ -256,9 +257,8 @@ class _Reader:
                     take([v], False, curve=curve, source=source)
         self._place(found)
         for group in self._connected([v for v in computing if v.id in free], loose=True):
-            readers = [v for v in group if self._read([v])]
-            if readers:
-                take([v for v in group if v.id <= readers[-1].id], False)
+            if self._read(group):
+                take(self._up_to_all(group), False)
         found.sort(key=lambda piece: piece.output.id)
         for piece in found:
             piece.axis = self._axis(piece, found)
@@ -270,14 +270,21 @@ class _Reader:
         return found
 
     def _connected(self, vertices: list[Vertex], loose: bool) -> list[list[Vertex]]:
-        """The vertices in groups that hang together inside one module; `loose`: what is in no module goes with its source."""
+        """The vertices in groups that hang together inside one module.
+
+        `loose`: a group begins where weights are read, and goes on through what keeps the shape; what is in no module is in
+        that of its source.
+        """
         group_of: dict[int, list[Vertex]] = {}
         module_of: dict[int, str | None] = {}
         for v in vertices:
             mine, module = [v], self.where[v.id]
-            for link in self.snapshot.uses_by(v.id):
-                other = group_of.get(link.source)
-                if other is None or other is mine:
+            sources = [s for s in map(self.snapshot.source, self.snapshot.uses_by(v.id)) if s.id in group_of]
+            if loose and not self._read([v]) and not any(s.shape == v.shape for s in sources):
+                continue
+            for s in sources:
+                other = group_of[s.id]
+                if other is mine:
                     continue
                 theirs = module_of[other[0].id]
                 if theirs != module and not (loose and None in (theirs, module)):
@@ -287,6 +294,15 @@ class _Reader:
             for vertex in mine:
                 group_of[vertex.id], module_of[vertex.id] = mine, module
         return list({id(group): group for group in group_of.values()}.values())
+
+    def _up_to_all(self, group: list[Vertex]) -> list[Vertex]:
+        """A group up to the first result that all its weights have gone into; what comes after that is no part of the layer."""
+        inside: dict[int, set[int]] = {}
+        for v in group:
+            sources = [link.source for link in self.snapshot.uses_by(v.id)]
+            inside[v.id] = set(self._read([v])).union(*(inside.get(id, ()) for id in sources))
+        wanted = set(self._read(group))
+        return group[: 1 + next((i for i, v in enumerate(group) if inside[v.id] == wanted), len(group) - 1)]
 
     # -- activations -----------------------------------------------------------------------------------------------
 
