@@ -586,8 +586,8 @@ def _refuse_unseen(trace: Trace, observed: list[Seen]) -> None:
     if not arrays:
         return
     known = {id(seen.tensor) for seen in observed}
-    for t in gc.get_objects():
-        array = getattr(t, "_array", None) if isinstance(t, Tensor) and id(t) not in known else None
+    for t in gc.get_objects():  # by type: isinstance would wake lazy objects of other libraries
+        array = getattr(t, "_array", None) if issubclass(type(t), Tensor) and id(t) not in known else None
         if type(array) is np.ndarray and any(np.may_share_memory(array, other) for other in arrays.values()):
             raise CannotCompile(
                 f"the step uses a tensor of shape {tuple(t.shape)} that its text does not name, so that it would be taken for "
@@ -613,7 +613,7 @@ def _young(tape: Tape) -> list[Tensor]:
     objects = gc.get_objects() if tape.collected else gc.get_objects(generation=0)
     return [
         t for t in objects
-        if isinstance(t, Tensor) and isinstance(getattr(t, "_array", None), Recorder) and t._array._tape is tape
+        if issubclass(type(t), Tensor) and isinstance(getattr(t, "_array", None), Recorder) and t._array._tape is tape
     ]  # fmt: skip
 
 
