@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image  # it comes with matplotlib
+
 import tinygrad_fr as torch
 from tinygrad_fr import nn
 from tinygrad_fr.datasets import digits, xor
@@ -39,14 +41,6 @@ def photograph(page: str, step: int) -> None:
         copy.write_text(text.replace("</body>", f"<script>{moved}</script></body>"), encoding="utf-8")
         options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1400,760", "--screenshot=page.png"]
         subprocess.run([chromium, *options, copy.as_uri()], check=True, capture_output=True)
-    smaller("page.png")
-
-
-def smaller(picture: str) -> None:
-    """The picture in 64 colours."""
-    from PIL import Image  # it comes with matplotlib
-
-    Image.open(picture).convert("RGB").quantize(64).save(picture, optimize=True)
 
 
 # -- the graph of a loss ---------------------------------------------------------------------------------------------------
@@ -106,7 +100,7 @@ points = torch.stack([kind + sign * torch.cos(angle), 0.5 * kind + sign * torch.
 points = points + 0.15 * torch.randn(200, 2)
 
 losses = {}
-for lr in (1, 3, 10):
+for lr in (10, 3, 1):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
@@ -138,12 +132,14 @@ for _ in range(300):
 report = diagnose(reader, nn.functional.cross_entropy(reader(x), y))
 plots.histograms(report, path="histograms.png")
 
-for picture in ("activations.png", "boundary.png"):
-    smaller(picture)
-
 with torch.no_grad():
     guesses = reader(torch.from_numpy(test_images)).argmax(dim=1).numpy()
 some = [*range(5), *(guesses != test_labels).nonzero()[0][:5]]
 plots.predictions(test_images[some], guesses[some], test_labels[some], path="predictions.png")
 
 plots.weight_images(reader[0], path="weights.png")
+
+# ----------------------------------------------------------------------------------------------------------------------------
+
+for picture in Path().glob("*.png"):  # 256 colours are enough
+    Image.open(picture).convert("RGB").quantize(256).save(picture, optimize=True)

@@ -14,6 +14,7 @@ import tinygrad_fr as torch
 from tinygrad_fr import nn
 from tinygrad_fr.__main__ import language
 from tinygrad_fr.datasets import xor
+from tinygrad_fr.visual import plots
 
 
 class Layer(nn.Module):
@@ -133,7 +134,6 @@ WORDS = {
         "epoch axis": "epoch",
         "surface": "answer of the network",
         "saved": "Picture: {file}",
-        "no matplotlib": "No picture: matplotlib is not installed. To have it: python -m pip install matplotlib",
     },
     "fr": {
         "title": "XOR, appris par un réseau 2-3-1 avec tanh, un exemple à la fois, η = 0,1",
@@ -147,7 +147,6 @@ WORDS = {
         "epoch axis": "époque",
         "surface": "réponse du réseau",
         "saved": "Image : {file}",
-        "no matplotlib": "Pas d'image : matplotlib n'est pas installé. Pour l'avoir : python -m pip install matplotlib",
     },
 }
 
@@ -160,35 +159,26 @@ def number(value: float, form: str, lang: str) -> str:
 def draw(net: Network, errors: Sequence[float], file: str, lang: str) -> None:
     """Side by side: the error of each epoch, and what the network answers in and around the square."""
     words = WORDS[lang]
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        print(words["no matplotlib"])
-        return
     side = torch.linspace(-0.25, 1.25, 151, dtype=torch.float64)
     x1, x2 = torch.meshgrid(side, side, indexing="xy")
     with torch.no_grad():
         answers = net.layers(torch.stack([x1.flatten(), x2.flatten()], dim=1)).reshape(151, 151)
-
-    with rc_context({"font.size": 20}):
-        figure = Figure(figsize=(15, 7), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        left.plot(range(1, len(errors) + 1), errors, linewidth=4, color="black")
-        left.set(xlabel=words["epoch axis"], ylabel=words["error"], ylim=(0, None))
-        left.grid(alpha=0.4)
-
-        grid = (side.numpy(), side.numpy(), answers.numpy())
-        filled = right.contourf(*grid, levels=[i / 8 for i in range(-4, 9)], cmap="cividis", extend="both")
-        right.contour(*grid, levels=[0.5], colors="white", linewidths=4, linestyles="dashed")
-        right.plot([0, 1], [0, 1], "s", markersize=24, color="white", markeredgecolor="black", label="XOR = 0")
-        right.plot([0, 1], [1, 0], "o", markersize=24, color="black", markeredgecolor="white", label="XOR = 1")
-        right.set(xlabel="x₁", ylabel="x₂", xticks=[0, 1], yticks=[0, 1], aspect="equal")
-        figure.legend(loc="outside upper right", ncols=2, frameon=False)
-        bar = figure.colorbar(filled, ax=right, ticks=[-0.5, 0, 0.5, 1], label=words["surface"])
-        for axis in (left.yaxis, bar.ax.yaxis):
-            axis.set_major_formatter(lambda value, _: number(value, "g", lang).replace("-", "−"))
-        figure.savefig(file)
+    grid = (side.numpy(), side.numpy(), answers.numpy())
+    try:
+        with plots.page(15, 7, path=file, lang=lang) as figure:
+            left, right = figure.subplots(1, 2)
+            plots.loss_curve(errors, xlabel=words["epoch axis"], ylabel=words["error"], axes=left, lang=lang)
+            filled = right.contourf(*grid, levels=[i / 8 for i in range(-4, 9)], cmap="cividis", extend="both")
+            right.contour(*grid, levels=[0.5], colors="white", linewidths=4, linestyles="dashed")
+            right.plot([0, 1], [0, 1], "s", markersize=24, color="white", markeredgecolor="black", label="XOR = 0")
+            right.plot([0, 1], [1, 0], "o", markersize=24, color="black", markeredgecolor="white", label="XOR = 1")
+            right.set(xlabel="x₁", ylabel="x₂", xticks=[0, 1], yticks=[0, 1], aspect="equal")
+            right.grid(False)
+            figure.legend(loc="outside upper right", ncols=2)
+            figure.colorbar(filled, ax=right, ticks=[-0.5, 0, 0.5, 1], label=words["surface"])
+    except ImportError as missing:
+        print(missing)
+        return
     print(words["saved"].format(file=file))
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import tinygrad_fr as torch
 from tinygrad_fr import nn
 from tinygrad_fr.__main__ import language
+from tinygrad_fr.visual import plots
 
 # -- the lesson ----------------------------------------------------------------------------------------------------------
 
@@ -66,10 +67,7 @@ WORDS = {
         "tanh": "tanh",
         "ReLU": "ReLU",
         "Leaky ReLU": "Leaky ReLU",
-        "function": "function a",
-        "derivative": "derivative a′",
         "saved": "Picture: {file}",
-        "no matplotlib": "No picture: matplotlib is not installed. To have it: python -m pip install matplotlib",
     },
     "fr": {
         "title": "Fonctions d'activation a = σ(z), et leurs dérivées a′ trouvées par autograd",
@@ -81,10 +79,7 @@ WORDS = {
         "Leaky ReLU": "Leaky ReLU",
         "1 or 0": "1 ou 0",
         "1 or 0.1": "1 ou 0,1",
-        "function": "fonction a",
-        "derivative": "dérivée a′",
         "saved": "Image : {file}",
-        "no matplotlib": "Pas d'image : matplotlib n'est pas installé. Pour l'avoir : python -m pip install matplotlib",
     },
 }
 
@@ -97,28 +92,12 @@ def number(value: float, form: str, lang: str) -> str:
 def draw(file: str, lang: str) -> None:
     """Four small pictures, each a function and its derivative."""
     words = WORDS[lang]
+    functions = {words[name]: activation.function for name, activation in ACTIVATIONS.items()}
     try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        print(words["no matplotlib"])
+        plots.activations(functions, xlabel="z", path=file, lang=lang)
+    except ImportError as missing:
+        print(missing)
         return
-    z = torch.linspace(-5, 5, 501, dtype=torch.float64)
-    with rc_context({"font.size": 20}):
-        figure = Figure(figsize=(14, 9.5), layout="constrained")
-        for axes, (name, activation) in zip(figure.subplots(2, 2).flat, ACTIVATIONS.items(), strict=True):
-            a, derivative = curve(activation.function, z)
-            lines = [
-                *axes.plot(z.numpy(), a.numpy(), linewidth=4, color="black", label=words["function"]),
-                *axes.plot(z.numpy(), derivative.numpy(), "--", linewidth=4, color="tab:orange", label=words["derivative"]),
-            ]
-            axes.set_title(words[name], fontweight="bold")
-            axes.set(xlabel="z", ylim=(-1.2, 1.2) if name in ("sigmoid", "tanh") else (-0.7, 2.3))
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(lambda value, _: number(value, "g", lang).replace("-", "−"))
-            axes.grid(alpha=0.4)
-        figure.legend(handles=lines, loc="outside upper center", ncols=2, frameon=False)
-        figure.savefig(file)
     print(words["saved"].format(file=file))
 
 

@@ -13,6 +13,7 @@ import tinygrad_fr as torch
 from tinygrad_fr import nn
 from tinygrad_fr.__main__ import language
 from tinygrad_fr.testing import Comparison, compare
+from tinygrad_fr.visual import plots
 
 Lang = Literal["en", "fr"]
 
@@ -147,10 +148,7 @@ WORDS = {
         "three": "\nThree classes (spiral), softmax and cross-entropy, {steps} steps",
         "shares": "  without a hidden layer: {line} of the points in the right class; with {hidden} hidden neurons: {net}",
         "line": "no hidden layer",
-        "net": "with a hidden layer",
-        "class": "class {n}",
         "saved": "Picture: {file}",
-        "no matplotlib": "No picture: matplotlib is not installed. To have it: python -m pip install matplotlib",
     },
     "fr": {
         "gradients": "Le tableau des gradients, tailles 2-4-3-1, sigmoïdes, entropie croisée : à la main, à côté d'autograd",
@@ -160,10 +158,7 @@ WORDS = {
         "three": "\nTrois classes (spirale), softmax et entropie croisée, {steps} pas",
         "shares": "  sans couche cachée : {line} des points dans la bonne classe ; avec {hidden} neurones cachés : {net}",
         "line": "sans couche cachée",
-        "net": "avec couche cachée",
-        "class": "classe {n}",
         "saved": "Image : {file}",
-        "no matplotlib": "Pas d'image : matplotlib n'est pas installé. Pour l'avoir : python -m pip install matplotlib",
     },
 }
 
@@ -177,33 +172,13 @@ def draw(tasks: tuple[Task, Task], file: str, lang: str) -> None:
     """The points, the regions that the network makes of the plane, and where a line would cut."""
     words = WORDS[lang]
     try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        print(words["no matplotlib"])
+        with plots.page(16, 9, path=file, lang=lang) as figure:
+            for axes, task in zip(figure.subplots(1, 2), tasks, strict=True):
+                line = {words["line"]: task.line}
+                plots.decision_boundary(task.net, task.x, task.y, beside=line, axes=axes, lang=lang)
+    except ImportError as missing:
+        print(missing)
         return
-    with rc_context({"font.size": 20}):
-        figure = Figure(figsize=(16, 8.5), layout="constrained")
-        for axes, task in zip(figure.subplots(1, 2), tasks, strict=True):
-            side = torch.linspace((task.x.min() - 0.2).item(), (task.x.max() + 0.2).item(), 400)
-            x1, x2 = torch.meshgrid(side, side, indexing="xy")
-            plane = torch.stack([x1.flatten(), x2.flatten()], dim=1)
-            with torch.no_grad():
-                line, net = (task.read(model(plane)).reshape(400, 400).numpy() for model in (task.line, task.net))
-            grid = (side.numpy(), side.numpy())
-            axes.contourf(*grid, net, levels=[-0.5, 0.5, 1.5, 2.5], colors=["#feedde", "#9ecae1", "#807dba"])
-            axes.contour(*grid, net, levels=[0.5, 1.5], colors="black", linewidths=4)
-            axes.contour(*grid, line, levels=[0.5, 1.5], colors="black", linewidths=3, linestyles="dotted")
-            for n, (marker, colour) in enumerate((("s", "white"), ("o", "black"), ("^", "tab:orange"))):
-                label, points = words["class"].format(n=n), task.x[task.y == n].numpy()
-                axes.plot(*points.T, marker, color=colour, markeredgecolor="black", markersize=9, label=label)
-            axes.set(xlabel="x₁", ylabel="x₂", aspect="equal")
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(lambda value, _: number(value, "g", lang).replace("-", "−"))
-        axes.plot([], [], color="black", linewidth=4, label=words["net"])
-        axes.plot([], [], color="black", linewidth=3, linestyle="dotted", label=words["line"])
-        figure.legend(handles=axes.get_legend_handles_labels()[0], loc="outside upper center", ncols=5, frameon=False)
-        figure.savefig(file)
     print(words["saved"].format(file=file))
 
 

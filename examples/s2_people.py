@@ -15,6 +15,7 @@ import tinygrad_fr as torch
 from tinygrad_fr import nn
 from tinygrad_fr.__main__ import language
 from tinygrad_fr.datasets import people
+from tinygrad_fr.visual import plots
 
 
 def tensor(values: object) -> torch.Tensor:
@@ -144,7 +145,6 @@ WORDS = {
         "epoch axis": "epoch",
         "loss": "loss (mean squared error)",
         "saved": "Picture: {file}",
-        "no matplotlib": "No picture: matplotlib is not installed. To have it: python -m pip install matplotlib",
     },
     "fr": {
         "neuron": "Neurone, w = [0, 1], b = 4, x = [2, 3] :  y = σ(7) =",
@@ -164,7 +164,6 @@ WORDS = {
         "epoch axis": "époque",
         "loss": "perte (erreur quadratique moyenne)",
         "saved": "Image : {file}",
-        "no matplotlib": "Pas d'image : matplotlib n'est pas installé. Pour l'avoir : python -m pip install matplotlib",
     },
 }
 
@@ -177,20 +176,12 @@ def number(value: float, form: str, lang: str) -> str:
 def draw(log: Sequence[tuple[int, float]], file: str, lang: str) -> None:
     """The loss curve."""
     words = WORDS[lang]
+    epochs, losses = zip(*log, strict=True)
     try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        print(words["no matplotlib"])
+        plots.loss_curve(losses, x=epochs, xlabel=words["epoch axis"], ylabel=words["loss"], path=file, lang=lang)
+    except ImportError as missing:
+        print(missing)
         return
-    with rc_context({"font.size": 22}):
-        figure = Figure(figsize=(12, 7), layout="constrained")
-        axes = figure.subplots()
-        axes.plot([epoch for epoch, _ in log], [loss for _, loss in log], linewidth=4, color="black")
-        axes.set(xlabel=words["epoch axis"], ylabel=words["loss"], ylim=(0, None))
-        axes.yaxis.set_major_formatter(lambda value, _: number(value, "g", lang))
-        axes.grid(alpha=0.4)
-        figure.savefig(file)
     print(words["saved"].format(file=file))
 
 

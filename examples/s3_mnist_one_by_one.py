@@ -20,6 +20,7 @@ import tinygrad_fr as torch
 import tinygrad_fr.nn.functional as F
 from tinygrad_fr import datasets
 from tinygrad_fr.__main__ import language
+from tinygrad_fr.visual import plots
 
 
 def network(inputs: int, hidden: int) -> list[torch.Tensor]:
@@ -133,7 +134,6 @@ WORDS = {
         "middle": "The learning rate must be neither too small (too slow) nor too large (it overshoots): {rate}.",
         "edge": "The best learning rate tried is {best}: it is worth trying beyond it ({rate}).",
         "saved": "Picture: {file}",
-        "no matplotlib": "No picture: matplotlib is not installed. To have it: python -m pip install matplotlib",
     },
     "fr": {
         "title": "Un réseau de {inputs}, {hidden} et 10 neurones apprend sur {count} images, une à la fois, η = {rate}.",
@@ -163,7 +163,6 @@ WORDS = {
         "middle": "Le taux d'apprentissage ne doit être ni trop petit (trop lent) ni trop grand (on dépasse le but) : {rate}.",
         "edge": "Le meilleur taux d'apprentissage essayé est {best} : il faudrait essayer au-delà ({rate}).",
         "saved": "Image : {file}",
-        "no matplotlib": "Pas d'image : matplotlib n'est pas installé. Pour l'avoir : python -m pip install matplotlib",
     },
 }
 
@@ -186,7 +185,7 @@ def pyplot(lang: str) -> Any:
     try:
         from matplotlib import pyplot
     except ImportError:
-        print(WORDS[lang]["no matplotlib"])
+        print(plots.WORDS[lang]["no matplotlib"])
         return None
     return pyplot
 

@@ -18,6 +18,7 @@ import tinygrad_fr as torch
 import tinygrad_fr.nn.functional as F
 from tinygrad_fr import datasets
 from tinygrad_fr.__main__ import language
+from tinygrad_fr.visual import plots
 
 
 def initial(X: torch.Tensor, mid_layer: int, class_count: int) -> list[torch.Tensor]:
@@ -116,7 +117,6 @@ WORDS = {
         "digits axis": "cost, digits",
         "iteration axis": "iteration",
         "saved": "Picture: {file}",
-        "no matplotlib": "No picture: matplotlib is not installed. To have it: python -m pip install matplotlib",
     },
     "fr": {
         "xor": "XOR : couches de 2 et 1 neurones, 4 exemples à chaque pas, η = 1",
@@ -133,7 +133,6 @@ WORDS = {
         "digits axis": "coût, chiffres",
         "iteration axis": "itération",
         "saved": "Image : {file}",
-        "no matplotlib": "Pas d'image : matplotlib n'est pas installé. Pour l'avoir : python -m pip install matplotlib",
     },
 }
 
@@ -150,26 +149,23 @@ def draw(xor_costs: Sequence[float], digit_costs: Sequence[float], mistakes: Seq
     """Both cost curves and the grid of mistakes, in a picture; False where matplotlib is missing."""
     words = WORDS[lang]
     try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        print(words["no matplotlib"])
+        with plots.page(19, 10.5, path=file, lang=lang) as figure:
+            halves: Any = figure.subfigures(1, 2, width_ratios=[2, 3])
+            curves, grid = halves
+            labelled = (xor_costs, "cost axis"), (digit_costs, "digits axis")
+            for axes, (costs, label) in zip(curves.subplots(2), labelled, strict=True):
+                step = len(costs) // 100
+                places = range(step, len(costs) + 1, step)
+                said = {"xlabel": words["iteration axis"], "ylabel": words[label]}
+                plots.loss_curve(costs[step - 1 :: step], x=places, **said, axes=axes, lang=lang)
+            for axes in (tiles := grid.subplots(-(-len(mistakes) // 5) or 1, 5).ravel()):
+                axes.set_axis_off()
+            for axes, (image, result, real) in zip(tiles, mistakes, strict=False):
+                axes.imshow(image.reshape(side(image), side(image)), cmap="Greys")
+                axes.set_title(words["mistake"].format(result=result, real=real))
+    except ImportError as missing:
+        print(missing)
         return False
-    with rc_context({"font.size": 20}):
-        figure: Any = Figure(figsize=(19, 10.5), layout="constrained")
-        curves, grid = figure.subfigures(1, 2, width_ratios=[2, 3])
-        for axes, costs, label in zip(curves.subplots(2), (xor_costs, digit_costs), ("cost axis", "digits axis"), strict=True):
-            step = len(costs) // 100
-            axes.plot(range(step, len(costs) + 1, step), costs[step - 1 :: step], color="black", linewidth=3)
-            axes.set(xlabel=words["iteration axis"], ylabel=words[label], ylim=(0, None))
-            axes.yaxis.set_major_formatter(lambda value, _: number(value, "g", lang))
-            axes.grid(alpha=0.4)
-        for axes in (tiles := grid.subplots(-(-len(mistakes) // 5) or 1, 5).ravel()):
-            axes.set_axis_off()
-        for axes, (image, result, real) in zip(tiles, mistakes, strict=False):
-            axes.imshow(image.reshape(side(image), side(image)), cmap="Greys")
-            axes.set_title(words["mistake"].format(result=result, real=real))
-        figure.savefig(file)
     print(words["saved"].format(file=file))
     return True
 

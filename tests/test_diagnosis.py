@@ -18,8 +18,9 @@ import tinygrad_fr as tg
 from examples import diagnose as lesson
 from tinygrad_fr import diagnosis, nn, optim, visual
 from tinygrad_fr.datasets import digits, people, xor
-from tinygrad_fr.diagnosis import Mark, diagnose, watch_training
+from tinygrad_fr.diagnosis import diagnose, watch_training
 from tinygrad_fr.visual.layers import layers_of
+from tinygrad_fr.visual.marks import Mark
 
 F = nn.functional
 
@@ -120,6 +121,8 @@ def test_the_first_nan_is_named() -> None:
     report = diagnose(net, net(x).sum(), lang="en")
     assert [(v.kind, v.layer) for v in report.verdicts] == [("nan", "2")]
     assert report.verdicts[0].reason == "the value of 2.weight is the first that is NaN."
+    assert report.snapshot is not None
+    assert report.marks == {report.snapshot["2.weight"].id: [Mark("nan", first=True)], "2": [Mark("nan", first=True)]}
     z = tg.tensor([1.0, -1.0], requires_grad=True)
     report = diagnose(None, tg.log(2 * z).sum(), lang="en")
     assert report.verdicts[0].layer == "log"

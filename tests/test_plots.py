@@ -44,7 +44,8 @@ def texts(drawing: Any) -> list[Any]:
 
 
 def legend(drawing: Any) -> list[str]:
-    return [text.get_text() for box in [*drawing.legends, drawing.axes[0].get_legend()] if box for text in box.get_texts()]
+    boxes = [*drawing.legends, *(axes.get_legend() for axes in drawing.axes)]
+    return [text.get_text() for box in boxes if box for text in box.get_texts()]
 
 
 POINTS, CLASSES = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0])
@@ -260,3 +261,13 @@ def test_the_example_draws_each_plot_or_says_what_is_missing(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     lesson.main("fr", tmp_path, steps=1)
     assert capsys.readouterr().out == plots.WORDS["fr"]["no matplotlib"] + "\n"
+
+
+def test_the_pictures_of_the_pages_are_there_in_both_languages_and_small() -> None:
+    docs = Path(__file__).resolve().parent.parent / "docs"
+    names = {lang: {file.name for file in (docs / "pictures" / lang).iterdir()} for lang in ("en", "fr")}
+    assert names["en"] == names["fr"] and len(names["en"]) > 10
+    assert all(file.stat().st_size < 100_000 for file in docs.glob("pictures/*/*"))
+    for page, lang in (("teaching.md", "en"), ("enseigner.md", "fr")):
+        shown = set(re.findall(rf"\(pictures/{lang}/([\w.]+)\)", (docs / page).read_text(encoding="utf-8")))
+        assert shown == names[lang]

@@ -11,7 +11,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tinygrad_fr.nn.module import Module
 from tinygrad_fr.optim.optimizer import Optimizer
 from tinygrad_fr.tensor import Tensor, wrap
 from tinygrad_fr.visual.layers import Layer, Values, layers_of, norm, vertex_of
+from tinygrad_fr.visual.marks import Mark
 from tinygrad_fr.visual.snapshot import Snapshot, Vertex, watch
 from tinygrad_fr.visual.terminal import cut, fitting, folded, histogram, number, percent, sparkline, wrapped
 
@@ -95,13 +96,6 @@ class Verdict:
         return f"{self.title} ({self.layer}): {self.reason}"
 
 
-class Mark(NamedTuple):
-    """What a drawing says of a quantity: the kind of illness, and the share of its elements that have it."""
-
-    kind: str
-    share: float = 1.0
-
-
 class Diagnosis:
     """The report of `diagnose`: it prints, and its numbers can be used.
 
@@ -134,7 +128,7 @@ class Diagnosis:
         """The illnesses, the gravest first, of vertices of the snapshot (by id) and of modules (by path)."""
         found: dict[int | str, list[Mark]] = {}
         for verdict in self.verdicts:
-            mark = Mark(verdict.kind, verdict.numbers.get("share", 1.0))
+            mark = Mark(verdict.kind, verdict.numbers.get("share", 1.0), first=verdict.how == "nan")
             keys: list[int | str | None] = [verdict.numbers.get("vertex")]
             for layer in self.layers:
                 if layer.name == verdict.layer and layer.used:

@@ -6,15 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinygrad_fr.visual.snapshot import Snapshot, Values, Vertex
+from tinygrad_fr.visual.layers import layers_of
+from tinygrad_fr.visual.snapshot import Snapshot, Values
 
 VANISHING, EXPLODING = 1e-7, 1e3
 """The largest element of a parameter's gradient below which it vanishes, and above which it explodes."""
-
-FLAT = 0.05
-"""A sigmoid or tanh is saturated where its slope is below this share of its steepest."""
-
-STEEPEST = {"sigmoid": 0.25, "tanh": 1.0}
 
 
 class Mark(NamedTuple):
@@ -35,8 +31,8 @@ def marks(snapshot: Snapshot) -> dict[int, list[Mark]]:
     """The marks of each quantity that has one.
 
     - nan: a value or a gradient is NaN or infinite; the first in the order of computation is marked as such.
-    - dead: units of a ReLU that are 0 for every sample of the batch (the last axis counts units).
-    - saturated: more than half of the elements of a sigmoid or tanh have a slope f′ below 5 % of its steepest.
+    - dead: units of a rectifier that are 0 for every sample of the batch.
+    - saturated: more than half of the elements of an activation lie on a plateau, where its slope is below 1 % of its steepest.
     - vanishing, exploding: the largest element of a parameter's gradient is below 10⁻⁷ (and not 0), or above 1000.
 
     >>> import tinygrad_fr as torch
@@ -45,14 +41,17 @@ def marks(snapshot: Snapshot) -> dict[int, list[Mark]]:
     {2: [Mark(kind='saturated', share=1.0, first=False)]}
     """
     found: dict[int, list[Mark]] = {}
+    layers = {layer.vertices[-1]: layer for layer in layers_of(snapshot) if layer.activates}
     first = True
     for v in snapshot:
         mine = []
         if not (_finite(v.value) and _finite(v.gradient)):
             mine.append(Mark("nan", first=first and not _finite(v.value)))
             first = first and _finite(v.value)
-        else:
-            mine += _of_activation(v)
+        elif v.id in layers:
+            dead, saturated = layers[v.id].dead, layers[v.id].saturated
+            mine += [Mark("dead", dead)] if dead else []
+            mine += [Mark("saturated", saturated)] if saturated is not None and saturated > 0.5 else []
         if v.kind == "parameter" and v.gradient is not None and v.gradient.size and _finite(v.gradient):
             top = float(np.abs(v.gradient).max())
             if top > EXPLODING or 0 < top < VANISHING:
@@ -60,20 +59,6 @@ def marks(snapshot: Snapshot) -> dict[int, list[Mark]]:
         if mine:
             found[v.id] = mine
     return found
-
-
-def _of_activation(v: Vertex) -> list[Mark]:
-    if v.value is None or not v.value.size:
-        return []
-    if v.operation == "relu":
-        units = v.value.reshape(-1, v.value.shape[-1] if v.value.ndim else 1)
-        dead = float((units <= 0).all(axis=0).mean())
-        return [Mark("dead", dead)] if dead else []
-    if v.operation in STEEPEST:
-        slope = v.value * (1 - v.value) if v.operation == "sigmoid" else 1 - v.value**2
-        flat = float((slope < FLAT * STEEPEST[v.operation]).mean())
-        return [Mark("saturated", flat)] if flat > 0.5 else []
-    return []
 
 
 def _finite(value: Values | None) -> bool:

@@ -40,7 +40,7 @@ STYLE: dict[str, Any] = {
 LINES = ("-", "--", "-.", ":")
 COLOURS = ("#1f5fa8", "#d9741a", "#4d4d4d", "#7b4fa3")  # blue, orange, grey, violet: told apart without red and green
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
-PALE = ("#dce8f5", "#fbe3cf", "#e4e4e4", "#eadff2")  # the same colours, to write upon
+PALE = ("#cfe0f3", "#fbdcc0", "#e0e0e0", "#e4d7f1")  # the same colours, to write upon
 HATCHES = ("", "//", "..", "\\\\", "xx", "--", "||", "++", "oo", "**")
 
 
@@ -96,11 +96,11 @@ def _style(lang: str | None) -> Any:
 
 
 def _write_numbers(axes: Any, lang: str) -> None:
-    """A decimal comma in French, and a true minus sign, on the axes that count in steps."""
+    """A decimal comma in French, and a true minus sign, on every axis that is not logarithmic."""
     from matplotlib.ticker import ScalarFormatter
 
     for axis in (axes.xaxis, axes.yaxis):
-        if isinstance(axis.get_major_formatter(), ScalarFormatter) and axis.get_scale() == "linear":
+        if isinstance(axis.get_major_formatter(), ScalarFormatter) and axis.get_scale() != "log":
             axis.set_major_formatter(lambda value, _: number(value, "g", lang))
 
 
@@ -168,6 +168,7 @@ def activations(
     *,
     low: float = -5.0,
     high: float = 5.0,
+    xlabel: str = "x",
     path: Any = None,
     title: str = "",
     lang: str | None = None,
@@ -203,7 +204,7 @@ def activations(
             axes.axhline(0, color="black", linewidth=1)
             axes.axvline(0, color="black", linewidth=1)
             axes.set_title(name)
-            axes.set_xlabel("x")
+            axes.set_xlabel(xlabel)
         for axes in places[len(named) :]:
             axes.set_axis_off()
         drawing.legend(handles=lines, loc="outside upper center", ncols=2)
@@ -286,6 +287,7 @@ def decision_boundary(
     ahead = _ahead(model, plane, threshold).reshape(points, points, -1)
     count = max(ahead.shape[-1], int(labels.max()) + 1)
     names = [words["class"].format(number=n) for n in range(count)] if classes is None else list(classes)
+    abreast = 4 if axes is None else 2
     with _place(axes, 10, 8, path, lang) as axes:
         lines = []
         for n in range(count):
@@ -299,17 +301,20 @@ def decision_boundary(
         for name, other in (beside or {}).items():
             _outline(axes, sides, _ahead(other, plane, threshold).reshape(points, points, -1), "dotted")
             lines += axes.plot([], [], color="black", linestyle="dotted", label=name)
-        axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.grid(False)
-        axes.figure.legend(handles=lines, loc="outside upper center", ncols=min(len(lines), 4))
+        axes.legend(handles=lines, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=min(len(lines), abreast), title=title,
+                    title_fontsize=19, columnspacing=1.2, handletextpad=0.3)  # fmt: skip
     return _figure(axes)
 
 
 def _outline(axes: Any, sides: Sequence[Values], ahead: Values, style: str) -> None:
-    """The lines between regions: where the output of one class begins to be the largest."""
+    """The lines between regions: where a class begins to be ahead of those before it, so that none is drawn twice."""
+    best = ahead.argmax(axis=-1)
     for n in range(1, ahead.shape[-1]):
-        if ahead[..., n].min() < 0 < ahead[..., n].max():
-            axes.contour(*sides, ahead[..., n], levels=[0], colors="black", linewidths=3, linestyles=style)
+        if (best == n).any() and (best < n).any():
+            shown = np.ma.masked_where(best > n, ahead[..., n])
+            axes.contour(*sides, shown, levels=[0], colors="black", linewidths=3, linestyles=style)
 
 
 def _ahead(model: Callable[[Tensor], Tensor], plane: Values, threshold: float) -> Values:
