@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -50,6 +51,10 @@ def sgd(
         g = g + momentum * v if nesterov else v
     w -= lr * g
     return w, v
+
+
+ROOM = 16384
+"""From this number of elements on, the system hands out memory page by page, which takes time."""
 
 
 class SGD(Formula):
@@ -101,6 +106,11 @@ class SGD(Formula):
         }  # fmt: skip
         super().__init__(params, defaults)
 
+    @functools.cached_property
+    def _room(self) -> dict[tuple[int, ...], Array]:
+        """Room for η g, by shape; made when a large parameter is met, and neither saved nor copied."""
+        return {}
+
     def _check(self, group: dict[str, Any]) -> None:
         super()._check(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
@@ -126,7 +136,13 @@ class SGD(Formula):
                     if w.dtype is not dtype:
                         dtype = w.dtype
                         eta = np.array(lr, dtype)  # NumPy multiplies by an array in half the time of a Python number
-                    w -= g * eta
+                    if w.size < ROOM:
+                        w -= g * eta
+                    else:  # fresh memory of that size costs more than the product: the room is kept from step to step
+                        room: Any = self._room.get(w.shape)
+                        if room is None or room.dtype is not w.dtype:
+                            room = self._room[w.shape] = np.empty_like(w)
+                        w -= np.multiply(g, eta, room)
                 else:
                     if update is None:
                         update = partial(
