@@ -126,7 +126,8 @@ class SGD(Formula):
             if type(lr) is not float:
                 lr = as_number(lr)
             plain = not (momentum or group["weight_decay"] or group["maximize"])
-            update = dtype = eta = None
+            update = dtype = None
+            eta: Any = None
             for p in group["params"]:
                 node = p._node
                 if node is None or node.grad is None:
@@ -139,7 +140,7 @@ class SGD(Formula):
                     if w.size < ROOM:
                         w -= g * eta
                     else:  # fresh memory of that size costs more than the product: the room is kept from step to step
-                        room: Any = self._room.get(w.shape)
+                        room = self._room.get(w.shape)
                         if room is None or room.dtype is not w.dtype:
                             room = self._room[w.shape] = np.empty_like(w)
                         w -= np.multiply(g, eta, room)
