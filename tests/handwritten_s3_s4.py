@@ -70,7 +70,7 @@ def s3_listing(images: Array, labels: Array, parameters: Sequence[Array], learn_
         nr_correct = 0
         for img, l in zip(images, labels, strict=True):  # noqa: E741 - the document's name
             img = img[:, None]  # the document writes img.shape += (1,)
-            l = l[:, None]  # noqa: E741
+            l = l[:, None]  # noqa: E741 - the document's name
             h_pre = b_i_h + w_i_h @ img
             h = 1 / (1 + np.exp(-h_pre))
             o_pre = b_h_o + w_h_o @ h
