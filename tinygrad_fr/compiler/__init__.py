@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -39,10 +41,12 @@ def compile(step: Callable[..., Any] | None = None, *, backend: str = "numpy") -
     >>> [step(torch.tensor([1.0, 1.0])).item() for _ in range(3)]
     [3.0, 2.0, 1.0]
     """
-    if backend != "numpy":
-        raise ValueError(f"compile has no backend {backend!r}: it is 'numpy'.")
+    if backend not in ("numpy", "numba"):
+        raise ValueError(f"compile has no backend {backend!r}: it is 'numpy' or 'numba'.")
+    if backend == "numba" and importlib.util.find_spec("numba") is None:
+        raise ImportError("the backend 'numba' needs Numba, which is not installed: run `pip install 'tinygrad_fr[jit]'`.")
     if step is None:
-        return compile
+        return functools.partial(compile, backend=backend)
     from tinygrad_fr.compiler.compiled import Compiled
 
-    return Compiled(step)
+    return Compiled(step, backend)

@@ -19,7 +19,8 @@ from tinygrad_fr.compiler.plan import Plan
 from tinygrad_fr.compiler.reach import Watched
 from tinygrad_fr.compiler.recorder import CannotCompile, Value, active
 from tinygrad_fr.compiler.source import Program, literal
-from tinygrad_fr.compiler.trace import Plain, Same, Trace, detached, record, spread
+from tinygrad_fr.compiler.trace import Plain, Same, Trace, detached, rebuilt, record, spread
+from tinygrad_fr.nn.module import changes
 from tinygrad_fr.node import last, mode, tick
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
 from tinygrad_fr.values import _Defaults
@@ -43,28 +44,86 @@ class Compiled:
         traces: the programs that there are, the latest first: one for each kind of arguments and options met so far.
     """
 
-    def __init__(self, step: Callable[..., Any]) -> None:
-        self.step = step
+    def __init__(self, step: Callable[..., Any], backend: str = "numpy") -> None:
+        self.step, self.backend = step, backend
         self.traces: list[Variant] = []
-        self._lock = threading.RLock()  # a program has one memory: two threads take turns
+        lock = threading.RLock()  # a program has one memory: two threads take turns
+        self._enter, self._leave = lock.acquire, lock.release
         self._recorded = self._warmings = 0
         if hasattr(step, "__name__"):
             functools.update_wrapper(self, step)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with self._lock:
+        self._enter()  # sooner than `with self._lock:`
+        try:
             for variant in self.traces:
                 result = variant.call(args, kwargs)
                 if result is not _MISS:
                     return result
-            if active.tape is not None:  # inside a step that is being recorded, it is a part of that
-                return self.step(*args, **kwargs)
-            scalars = [t for _, t in spread((args, kwargs)) if isinstance(t, Tensor) and isinstance(t._array, np.generic)]
-            if scalars:  # what NumPy gives for a result without axes
-                for t in scalars:
-                    own_array(t)
-                return self(*args, **kwargs)
-            return self._record(args, kwargs)
+            return self._first(args, kwargs)
+        finally:
+            self._leave()
+
+    def loop(self, *stacked: Tensor) -> Any:
+        """Call the step for each place along the first axis of its arguments, one after the other; the results, stacked.
+
+        `step.loop(xs, ys)` is `torch.stack([step(x, y) for x, y in zip(xs, ys)])`. With the Numba backend, a step that is one
+        kernel runs without Python in between: an epoch of learning from one sample at a time is one call.
+
+        Raises:
+            TypeError: when an argument is no Tensor.
+            ValueError: without arguments, or when they are not equally long.
+
+        >>> import tinygrad_fr as torch
+        >>> w = torch.tensor(0.0)
+        >>> @torch.compile
+        ... def step(x):
+        ...     w.add_(x)
+        ...     return w * w
+        >>> step.loop(torch.tensor([1.0, 2.0, 3.0]))
+        tensor([ 1.,  9., 36.])
+        """
+        for t in stacked:
+            if not isinstance(t, Tensor):
+                raise TypeError(f"loop takes tensors whose first axis counts the calls, and was given a {type(t).__name__}.")
+        lengths = [t.shape[0] if t.ndim else None for t in stacked]
+        if not stacked or None in lengths or len(set(lengths)) > 1:
+            shapes = ", ".join(str(tuple(t.shape)) for t in stacked) or "none"
+            raise ValueError(f"loop takes tensors of one length along the first axis, and their shapes are {shapes}.")
+        count = lengths[0] or 0
+        parts: list[Any] = []  # results with an axis more, in front
+        served: Variant | None = None
+        done = 0
+        self._enter()
+        try:
+            while done < count:
+                args, before, result = tuple(t[done] for t in stacked), served, _MISS
+                for served in self.traces:
+                    result = served.call(args, {})
+                    if result is not _MISS:
+                        break
+                else:
+                    served, result = None, self._first(args, {})
+                parts.append(rebuilt(result, lambda r: np.array(r._array)[None] if isinstance(r, Tensor) else r))
+                done += 1
+                # the same program twice, so its end is its beginning; the last call leaves everything as calls do
+                if served is not None and served is before and served.loops and done < count - 1:
+                    parts.append(served.repeated([t._array[done : count - 1] for t in stacked]))
+                    done = count - 1
+        finally:
+            self._leave()
+        return _joined(parts)
+
+    def _first(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call for which there is no program yet."""
+        if active.tape is not None:  # inside a step that is being recorded, it is a part of that
+            return self.step(*args, **kwargs)
+        scalars = [t for _, t in spread((args, kwargs)) if isinstance(t, Tensor) and isinstance(t._array, np.generic)]
+        if scalars:  # what NumPy gives for a result without axes
+            for t in scalars:
+                own_array(t)
+            return self(*args, **kwargs)
+        return self._record(args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "step":
@@ -116,7 +175,7 @@ class Compiled:
                     )
                 return trace.commit()
             self._warmings = 0
-            variant = Variant(self.step, args, kwargs, key, trace)
+            variant = Variant(self.step, args, kwargs, key, trace, self.backend)
             result = variant.begin(trace)
         finally:
             trace.release()
@@ -138,18 +197,23 @@ class Variant:
 
     Attributes:
         arguments: the arguments in words, such as "x: (1, 2) float32".
+        loops: for a program that is one kernel of arguments that are tensors: the name of the function that runs it many times,
+            the names of what that is given, and those of the results.
         call: runs the program on (args, kwargs) if it is for these arguments and for the state of things; `_MISS` says no.
     """
 
     call: Callable[[Any, Any], Any]
 
-    def __init__(self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], key: Any, trace: Trace) -> None:
+    def __init__(
+        self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], key: Any, trace: Trace, backend: str
+    ) -> None:
         self.key = key
-        plan = Plan(trace)
+        plan, kind = (Plan(trace), Program) if backend == "numpy" else (Plan(trace, float("inf")), _loop_program())
         name = getattr(step, "__name__", type(step).__name__.lower())
         code = getattr(getattr(step, "__func__", step), "__code__", None)
         place = f", {Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else ""
-        program = Program(plan, name, f"{name}{place}: one call, as a NumPy program.")
+        title = f"{name}{place}: one call, as a {'NumPy' if backend == 'numpy' else 'Numba'} program."
+        program = kind(plan, name, title)
         self.arguments = ", ".join(f"{n}: {v.shape} {v.dtype}" for n, v in trace.arguments)
         self._head, self._middle, self._function = program.sections()
         self._text = "\n".join([*self._head, *self._middle, *self._function]) + "\n"
@@ -170,6 +234,12 @@ class Variant:
             group = next(group for group, _, known in trace.numbers if known is value)
             self._rates.append((n, group, dtype))
         self._run = self._space.pop(program.name)
+        self.kernels = program.kernels
+        self._dispatchers = {n: self._space[n] for n in self.kernels}
+        self._space.update((n, _Kernel(self._space, n)) for n in self.kernels)
+        self.loops = program.loops() if _simple(key) else None
+        self._given, self._result = program.arguments, plan.result
+        self._looped: Callable[..., None] | None = None
         self._flats = [
             (self._space[n], [(slot, self._space[program._names[m]]) for m, slot in zip(flat.members, flat.slots, strict=True)])
             for n, flat in program.flats.items()
@@ -188,6 +258,22 @@ class Variant:
     def source(self) -> str:
         """The text, as it is run."""
         return self._text
+
+    def repeated(self, rows: list[Any]) -> Any:
+        """The program for each row of its arguments, in machine code from the first to the last; its results, stacked."""
+        assert self.loops is not None
+        name, called, outputs = self.loops
+        count = len(rows[0])
+        space = {**self._space, **dict(zip(self._given, map(np.ascontiguousarray, rows), strict=True))}
+        space |= {n: np.empty((count, *value.shape), value.dtype) for value, n in outputs.items()}
+        if self._looped is None:  # it is compiled with the kernel that it calls, of which the name holds machine code by now
+            kernels = {n: self._space[n] for n in self._dispatchers}
+            self._space.update(self._dispatchers)
+            self._looped = run = self._space[name]
+            run(0, *(space[n] for n in called))
+            self._space.update(kernels)
+        self._looped(count, *(space[n] for n in called))
+        return rebuilt(self._result, lambda value: space[outputs[value]] if isinstance(value, Value) else value)
 
     def changed(self) -> str | None:
         """The name of a Python value that has changed since, so that the program holds no more."""
@@ -246,6 +332,29 @@ class Variant:
         path.write_text("\n".join([*self._head, *lines, *middle, *function]) + "\n", encoding="utf-8")
 
 
+def _loop_program() -> type[Program]:
+    from tinygrad_fr.compiler.loops import LoopProgram
+
+    return LoopProgram
+
+
+class _Kernel:
+    """A kernel at its first call, when Numba compiles it; from then on its machine code stands in its place.
+
+    Numba would look at the type of each argument at each call, which takes longer than a small kernel runs. The types cannot
+    change: the program's own arrays stay what they are, and the arguments are compared before each call.
+    """
+
+    def __init__(self, space: dict[str, Any], name: str) -> None:
+        self._space, self._name, self._dispatcher = space, name, space[name]
+
+    def __call__(self, *args: Any) -> None:
+        self._dispatcher(*args)
+        compiled = list(self._dispatcher.overloads.values())
+        if len(compiled) == 1:
+            self._space[self._name] = compiled[0].entry_point
+
+
 class _Other(Exception):
     """A check gave another answer than while recording: the program is for other values."""
 
@@ -265,6 +374,25 @@ def signature(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tuple(_kind_of(arg, seen) for arg in args),
         tuple((name, _kind_of(value, seen)) for name, value in sorted(kwargs.items())),
     )
+
+
+def _simple(key: Any) -> bool:
+    """Whether the arguments are tensors, each given once, and nothing else."""
+    positional, named = key
+    return not named and all(part[0] == "tensor" and part[3] < 0 for part in positional)
+
+
+def _joined(parts: list[Any]) -> Any:
+    """One result of many, of which the arrays are put one after the other."""
+    first = parts[0] if parts else None
+    if isinstance(first, np.ndarray):
+        return detached(np.concatenate(parts))
+    if isinstance(first, (tuple, list)):
+        joined = [_joined([part[i] for part in parts]) for i in range(len(first))]
+        return type(first)(*joined) if hasattr(first, "_fields") else type(first)(joined)
+    if isinstance(first, dict):
+        return {name: _joined([part[name] for part in parts]) for name in first}
+    return first
 
 
 def _kind_of(item: Any, seen: list[Tensor]) -> Any:
@@ -289,7 +417,8 @@ def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any
     """
     space: dict[str, Any] = {
         "MISS": _MISS, "Tensor": Tensor, "ndarray": np.ndarray, "mode": mode, "last": last, "tick": tick, "wrap": wrap,
-        "copyto": np.copyto, "run": variant._run, "new": object.__new__, "detached": detached, "Defaults": _Defaults,
+        "copyto": np.copyto, "contiguous": np.ascontiguousarray, "run": variant._run, "new": object.__new__,
+        "detached": detached, "Defaults": _Defaults,
         "CUT": detached(np.zeros(()))._cut, "signature": signature, "key": variant.key, "Other": _Other,
     }  # fmt: skip
 
@@ -310,18 +439,30 @@ def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any
         tests.append(f"{name}._node is {known(t._node, 'n') if t._node is not None else None}")
     node_names = {node: known(node, "n") for node in leaves}
     tests += [f"{node_names[node]}.grad is None" for node in trace.absent]
-    tests += [f"{node_names[node]}.grad is not None" for node in trace.present]
+    before = {node: f"old{i}" for i, node in enumerate(trace.present)}
+    tests += [f"({g} := {node_names[node]}.grad) is not None" for node, g in before.items()]
     for family in variant._equal:
         tests.append(" == ".join(f"{known(a, 'a')}.item()" for a in family))
     tests += [f"len({known(found, 'w')}) == {len(found)}" for _, found, _ in variant._sizes]
-    watched = [_watch_test(w, known) for w in variant._watched]
-    list_of_watched = variant._watched
-    space["still"] = lambda: all(w.same() for w in list_of_watched)
+    looked_at, counted = ([w for w in variant._watched if w.counted is kind] for kind in (False, True))
+    whole = {id(g): known(g, "w") for g in {id(w.owner): w.owner for w in looked_at if _is_group(w.owner, trace)}.values()}
+    copies = {number: known(dict(space[name]), "w") for number, name in whole.items()}
+    watched = [f"{name} == {copies[number]}" for number, name in whole.items()]  # one comparison for all its options
+    watched += [_watch_test(w, known) for w in looked_at if id(w.owner) not in whole]
+    space["still"] = lambda: all(w.same() for w in looked_at)
+    space["unchanged"] = lambda: all(w.same() for w in counted)
+    space["seen"], space["changes"] = [changes.count], changes
     text = ["def call(args, kwargs):", *("    " + line for line in head)]
     text += ["    try:", f"        if not ({' and '.join(tests)}):", "            return MISS"]
     if watched:
         text += [f"        if not ({' and '.join(watched)}) and not still():", "            return MISS"]
-    text += ["    except (KeyError, ValueError, IndexError, AttributeError, TypeError):", "        return MISS"]
+    text += [
+        "        if changes.count != seen[0]:",
+        "            if not unchanged():",
+        "                return MISS",
+        "            seen[0] = changes.count",
+    ]
+    text += ["    except (KeyError, ValueError, IndexError, AttributeError, TypeError, RuntimeError):", "        return MISS"]
     for name, group, dtype in variant._rates:
         g, r, p = known(group, "g"), known([group["lr"]], "r"), known(variant._space, "p")
         text += [f"    rate = {g}['lr']", f"    if rate is not {r}[0]:"]
@@ -329,16 +470,12 @@ def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any
             "        if type(rate) is not float and type(rate) is not int:",
             "            return MISS",
             f"        {r}[0] = rate",
+            *([f"        {copies[id(group)]}['lr'] = rate"] if id(group) in copies else []),
         ]
         text += [f"        {p}['{name}'] = float(rate)" if dtype is None else f"        {p}['{name}'][...] = rate"]
     for owner, array in variant._read_gradients:
-        n, b = node_names[owner], known(array, "b")
-        text += [
-            f"    g = {n}.grad",
-            f"    if g._array is not {b}:",
-            f"        copyto({b}, g._array)",
-            f"        g._array = {b}",
-        ]
+        g, b = before[owner], known(array, "b")
+        text += [f"    if {g}._array is not {b}:", f"        copyto({b}, {g}._array)", f"        {g}._array = {b}"]
     run = f"run({', '.join(given)})"
     text += (
         [f"    y = {run}"]
@@ -348,12 +485,13 @@ def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any
     written = {id(m): m for m in (shared_memory(s.owner) for s, _ in trace.updates if not s.gradient)}
     if written:
         text.append("    " + "".join(f"{known(m, 'm')}.written = " for m in written.values()) + "last.write = tick()")
-    ended = set()
     for owner, array in variant._gradients:
-        ended.add(owner)
         n, b = node_names[owner], known(array, "b")
-        text += [f"    g = {n}.grad", f"    if g is None or g._array is not {b}:"]
-        text += [f"        g._array = {b}" if owner in in_place else f"        {n}.grad = wrap({b})"]
+        if owner not in before:
+            text.append(f"    {n}.grad = wrap({b})")
+        else:
+            text.append(f"    if {before[owner]}._array is not {b}:")
+            text.append(f"        {before[owner]}._array = {b}" if owner in in_place else f"        {n}.grad = wrap({b})")
     text += [f"    {node_names[node]}.grad = None" for node in trace.cleared]
     simple = head[0].startswith("if")
     text += _wrapping(trace.result, known, [f"x{i}" if simple else f"xs[{i}]" for i in range(len(trace.arguments))])
@@ -364,9 +502,8 @@ def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any
 
 def _argument_tests(trace: Trace, variant: Variant, known: Callable[[Any, str], str]) -> tuple[list[str], list[str], list[str]]:
     """How the arguments are taken apart and compared, and the arrays that the program is given."""
-    positional, named = variant.key
-    simple = not named and all(part[0] == "tensor" and part[3] < 0 for part in positional)
-    if simple and len(positional) == len(trace.arguments):
+    positional, _ = variant.key
+    if _simple(variant.key) and len(positional) == len(trace.arguments):
         head = [f"if kwargs or len(args) != {len(positional)}:", "    return MISS"]
         names = [f"x{i}" for i in range(len(positional))]
         if names:
@@ -377,18 +514,33 @@ def _argument_tests(trace: Trace, variant: Variant, known: Callable[[Any, str], 
             tests += [f"type({x}) is Tensor", f"{x}._node is None", f"type(y{i} := {x}._array) is ndarray",
                       f"y{i}.shape == {part[1]!r}", f"(y{i}.dtype is {d} or y{i}.dtype == {d})"]  # fmt: skip
             given.append(f"y{i}")
-        if trace.reach.tensors:  # a tensor that the step reaches in another way is state
-            own = known(_ids_of(trace), "o")
-            tests += [f"id({x}) not in {own}" for x in names]
+            if variant.kernels:
+                tests.append(f"(({_in_one_piece(part[1], f'y{i}')}) or (y{i} := contiguous(y{i})) is not None)")
+        if own := _ids_of(trace):  # a tensor that the step reaches in another way is state
+            o = known(own, "o")
+            tests += [f"id({x}) not in {o}" for x in names]
         return head, tests, given
     space_signature = "signature(args, kwargs) == key"
     arguments = known(_arguments_of(trace), "f")
     head = [f"xs = {arguments}(args, kwargs)"]
-    return head, [space_signature, "xs is not None"], [f"xs[{i}]._array" for i in range(len(trace.arguments))]
+    inside = "contiguous(xs[{}]._array)" if variant.kernels else "xs[{}]._array"
+    return head, [space_signature, "xs is not None"], [inside.format(i) for i in range(len(trace.arguments))]
+
+
+def _in_one_piece(shape: tuple[int, ...], name: str) -> str:
+    """A test, as quick as can be, that an array of this shape lies in memory row by row, as a kernel expects it."""
+    owner = f"{name}.base is None or " if sum(size > 1 for size in shape) < 2 else ""  # nobody's view
+    return f"{owner}{name}.flags.c_contiguous"
+
+
+def _is_group(owner: Any, trace: Trace) -> bool:
+    """Whether a dictionary is an optimiser's group of options: numbers, words, and the list of its parameters."""
+    return any(owner is group for _, o in trace.reach.optimizers for group in o.param_groups)
 
 
 def _ids_of(trace: Trace) -> frozenset[int]:
-    return frozenset(id(t) for _, t in trace.reach.tensors)
+    """The tensors that are state and might be taken for data, which requires no gradient."""
+    return frozenset(id(t) for _, t in trace.reach.tensors if t._node is None)
 
 
 def _arguments_of(trace: Trace) -> Callable[[Any, Any], Any]:

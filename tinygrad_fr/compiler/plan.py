@@ -121,8 +121,8 @@ class Plan:
         equal: groups of kept numbers that were equal and are taken for one; to be checked at each call.
     """
 
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
+    def __init__(self, trace: Trace, largest_flat: float = LARGEST_FLAT) -> None:
+        self.trace, self._largest_flat = trace, largest_flat
         self._alias: dict[Value, Any] = {}
         self._known: dict[Any, tuple[Value, ...]] = {}
         self.lines: list[Line] = []
@@ -258,7 +258,7 @@ class Plan:
         for family in sorted(families.values(), key=lambda f: -self.lines.index(made[f[-1][1]])):
             size = sum(value.size for _, value in family)
             present = {id(slot) for slot, _ in self.updates}
-            if len(family) > 1 and 0 < size <= LARGEST_FLAT and all(id(slot) in present for slot, _ in family):
+            if len(family) > 1 and 0 < size <= self._largest_flat and all(id(slot) in present for slot, _ in family):
                 self._unify(family)
 
     def _unify(self, family: list[tuple[Slot, Value]]) -> None:

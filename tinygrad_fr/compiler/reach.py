@@ -40,16 +40,17 @@ class Watched:
     """One Python value on which the step depends, and where it is kept.
 
     Attributes:
-        how: "cell" of a closure, "item" of a dictionary, "list" (its elements), or "attr" of an object with slots.
+        how: "cell" of a closure, "item" of a dictionary, "keys" of one, "list" (its elements), "attr" of an object with slots.
         owner, key: the place.
         value: what was there when the step was recorded.
         path: its name for a reader.
+        counted: whether it is an attribute of a module, so that `nn.module.changes` counts when it is set.
     """
 
-    __slots__ = ("how", "key", "owner", "path", "value")
+    __slots__ = ("counted", "how", "key", "owner", "path", "value")
 
-    def __init__(self, how: str, owner: Any, key: Any, path: str) -> None:
-        self.how, self.owner, self.key, self.path = how, owner, key, path
+    def __init__(self, how: str, owner: Any, key: Any, path: str, counted: bool = False) -> None:
+        self.how, self.owner, self.key, self.path, self.counted = how, owner, key, path, counted
         self.value = self.now()
 
     def now(self) -> Any:
@@ -63,6 +64,8 @@ class Watched:
             return self.owner.get(self.key, _MISSING)
         if self.how == "attr":
             return getattr(self.owner, self.key, _MISSING)
+        if self.how == "keys":
+            return tuple(self.owner)
         return list(self.owner)
 
     def same(self) -> bool:
@@ -124,12 +127,12 @@ class Reach:
 
     # -- the search ------------------------------------------------------------------------------------------------
 
-    def _watch(self, how: str, owner: Any, key: Any, path: str) -> None:
+    def _watch(self, how: str, owner: Any, key: Any, path: str, counted: bool = False) -> None:
         place = (id(owner), key if isinstance(key, (str, int)) else id(key))
         if place in self._places:
             return
         self._places.add(place)
-        watched = Watched(how, owner, key, path)
+        watched = Watched(how, owner, key, path, counted)
         self.watched.append(watched)
         if watched.value is not _MISSING:
             self._queue.append((path, watched.value))
@@ -233,12 +236,16 @@ class Reach:
             if isinstance(thing, Optimizer) and key == "state":
                 self._state(path, attributes, thing.state)
                 continue
+            if isinstance(thing, Module) and key == "_transient":
+                continue  # for state_dict alone
             if isinstance(thing, Module) and key in ("_parameters", "_buffers", "_modules"):
                 entries = attributes[key]
                 for name in entries:
                     self._watch("item", entries, name, f"{path}.{name}" if path else name)
+                self.watched.append(Watched("item", attributes, key, f"{path}.{key}", True))
+                self.watched.append(Watched("keys", entries, None, f"{path}.{key}", True))
             else:
-                self._watch("item", attributes, key, f"{path}.{key}" if path else key)
+                self._watch("item", attributes, key, f"{path}.{key}" if path else key, isinstance(thing, Module))
         for key in (k for base in cls.__mro__ if not _foreign_module(base.__module__) for k in _slots(base)):
             self._watch("attr", thing, key, f"{path}.{key}")
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_fr.compiler.naming import names_of
 from tinygrad_fr.compiler.plan import Line, Memory, Plan
-from tinygrad_fr.compiler.recorder import CannotCompile, Value, with_item
+from tinygrad_fr.compiler.recorder import CannotCompile, Value, with_at, with_item
 from tinygrad_fr.compiler.trace import Plain, Same, Slot
 from tinygrad_fr.visual.notation import text as written
 from tinygrad_fr.visual.symbols import Symbol
@@ -22,6 +22,13 @@ _WITH_ITEM = '''def with_item(a, index, value):
     """A copy of an array with some elements replaced."""
     a = np.array(a)
     a[index] = value
+    return a
+'''
+
+_WITH_AT = '''def with_at(ufunc, a, index, *values):
+    """A copy of an array after ufunc.at: where the index names a place twice, both count."""
+    a = np.array(a)
+    ufunc.at(a, index, *values)
     return a
 '''
 
@@ -49,7 +56,7 @@ class Program:
         self.plan, self.title = plan, title
         self.name = name if name.isidentifier() else "step"
         self._names: dict[Value, str] = {}
-        self._taken: set[str] = {self.name, "np", "with_item", *dir(builtins)}
+        self._taken: set[str] = {self.name, "np", "with_item", "with_at", *dir(builtins)}
         self._functions: set[str] = set()
         self.arguments = [self._named(value, name) for name, value in plan.trace.arguments]
         self.states: dict[str, Value] = {}
@@ -67,11 +74,11 @@ class Program:
         self._wanted = names_of(plan)
         self._given_names()
         self._home_names()
-        body = []
-        for group in _groups(plan.lines):
-            body += self._group(group)
-        body += self._ending()
-        self._body = body
+        self._body = self._written()
+
+    def _written(self) -> list[str]:
+        """The lines of the function."""
+        return [text for group in groups(self.plan.lines) for text in self._group(group)] + self._ending()
 
     # -- names -----------------------------------------------------------------------------------------------------
 
@@ -237,7 +244,7 @@ class Program:
         if line.kind == "draw":
             name = self._fresh("draw")
             self.helpers[name] = line
-            return [f"{self._named(value, 'mask')} = {name}()"]
+            return [f"{self._named(value, 'mask')} = {name}({', '.join(map(self._text, line.args))})"]
         if line.kind == "view":
             source = next(line.inputs())
             home = self.plan.root.get(source, source)
@@ -349,6 +356,9 @@ class Program:
         if function is with_item:
             index = f"np.s_[{self._index(args[1])}]"
             return f"with_item({self._text(args[0])}, {index}, {self._text(args[2])})", None
+        if function is with_at:
+            words = [self._call(args[0].__name__), self._text(args[1]), f"np.s_[{self._index(args[2])}]"]
+            return f"with_at({', '.join([*words, *map(self._text, args[3:])])})", None
         words = [self._text(a) for a in args] + [f"{k}={self._text(v)}" for k, v in line.kwargs.items()]
         if isinstance(function, str):
             return f"{words[0]}.{function}({', '.join(words[1:])})", None
@@ -501,10 +511,8 @@ class Program:
         head += ['"""', "", "import numpy as np"]
         if self._functions:
             head += _wrapped("from numpy import ", sorted(self._functions))
-        memory = []
-        for block, names in self._block_list:
-            if names:
-                memory.append(f"{' = '.join(names)} = np.empty({_shape(block.array.shape, True)}, np.{block.array.dtype})")
+        head += self._imports()
+        memory = self._memory()
         middle = []
         rates = [f"{name} = {self._rate_text(value, dtype)}" for name, (value, dtype) in self.rates.items()]
         if rates:
@@ -520,7 +528,7 @@ class Program:
             ]
         if self._fixed:
             middle += ["", "# the same memory, looked at another way", *self._in_order(self._fixed)]
-        quiet = any(line.quiet for line in plan.lines)
+        quiet = any(line.quiet for line in self._called())
         indent = "        " if quiet else "    "
         body = [indent + line for line in self._body]
         function = ["", "", f"def {self.name}({', '.join(self.arguments)}):"]
@@ -528,7 +536,41 @@ class Program:
             function.append('    with np.errstate(all="ignore"):')
         if any(line.function is with_item for line in plan.lines):
             middle += ["", "", *_WITH_ITEM.splitlines()]
+        if any(line.function is with_at for line in plan.lines):
+            middle += ["", "", *_WITH_AT.splitlines()]
+        middle += self._kernels()
         return head, middle, [*function, *body]
+
+    def _memory(self) -> list[str]:
+        """The lines that make the memory of results."""
+        return [f"{' = '.join(names)} = {self._block(block)}" for block, names in self._block_list if names]
+
+    def _block(self, memory: Memory) -> str:
+        """What makes one block of memory."""
+        return f"np.empty({_shape(memory.array.shape, True)}, np.{memory.array.dtype})"
+
+    # what a backend may do another way
+
+    def _imports(self) -> list[str]:
+        """Imports beside NumPy's."""
+        return []
+
+    def _kernels(self) -> list[str]:
+        """Functions that stand before the step's own."""
+        return []
+
+    def _called(self) -> list[Line]:
+        """The lines that are NumPy calls."""
+        return self.plan.lines
+
+    @property
+    def kernels(self) -> list[str]:
+        """The names of functions that a compiler turns into machine code."""
+        return []
+
+    def loops(self) -> tuple[str, list[str], dict[Value, str]] | None:
+        """What `Variant.loops` is."""
+        return None
 
     def _in_order(self, lines: list[str]) -> list[str]:
         return list(dict.fromkeys(lines))
@@ -542,7 +584,7 @@ class Program:
         return "\n".join([*head, *middle, *function]) + "\n"
 
 
-def _groups(lines: list[Line]) -> list[list[Line]]:
+def groups(lines: list[Line]) -> list[list[Line]]:
     """Neighbouring lines that come from one run of one formula, or that lead to one update of state."""
     groups: list[list[Line]] = []
     for line in lines:
@@ -577,6 +619,8 @@ def _shape(shape: tuple[int, ...], whole: bool = False) -> str:
 def literal(array: Any) -> str:
     """An array as Python text that gives it back exactly."""
     dtype = "bool" if array.dtype == bool else f"np.{array.dtype}"
+    if not array.size:
+        return f"np.empty({_shape(array.shape, True)}, {dtype})"
     text = repr(array.tolist())
     text = re.sub(r"\b(nan|inf)\b", r"np.\1", text)
     return f"np.array({text}, {dtype})"

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, NoReturn, TypeVar
 
-from tinygrad_fr.nn.module import Module
+from tinygrad_fr.nn.module import Module, changes
 from tinygrad_fr.nn.parameter import Parameter
 from tinygrad_fr.tensor import Tensor
 
@@ -30,6 +30,7 @@ class _Numbered(Module):
     _modules: dict[str, Module]  # type: ignore[assignment]  # no child is None here
 
     def _renumber(self, modules: Iterable[Module]) -> None:
+        changes.count += 1
         self.__dict__["_modules"] = {str(number): module for number, module in enumerate(modules)}
 
     def __setitem__(self, index: int, module: Module) -> None:

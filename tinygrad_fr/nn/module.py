@@ -24,6 +24,14 @@ _M = TypeVar("_M", bound="Module")
 _REGISTERS = ("_parameters", "_buffers", "_modules")
 
 
+class _Changes:
+    count = 0
+
+
+changes = _Changes()
+"""How often an attribute of any module was set: a compiled step looks at this one number, rather than at all its modules."""
+
+
 class IncompatibleKeys(NamedTuple):
     """What `load_state_dict` did not find in the dictionary, and what it found there and could not use."""
 
@@ -91,6 +99,7 @@ class Module:
     # -- attributes ------------------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
+        changes.count += 1
         own = self.__dict__
         if isinstance(value, Parameter):
             self._register("_parameters", name, value, replace=True)
@@ -140,6 +149,7 @@ class Module:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
     def __delattr__(self, name: str) -> None:
+        changes.count += 1
         for register in _REGISTERS:
             if name in self.__dict__.get(register, ()):
                 del self.__dict__[register][name]
@@ -172,6 +182,7 @@ class Module:
             for register in (own, *(own[other] for other in _REGISTERS)):
                 register.pop(name, None)
             self._transient.discard(name)
+        changes.count += 1
         own[kind][name] = value
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -599,6 +610,7 @@ everywhere: Hooks | None = None
 
 def _hooks(module: Module) -> Hooks:
     if module._hooks is None:
+        changes.count += 1
         module.__dict__["_hooks"] = Hooks()
     hooks: Any = module._hooks
     return hooks  # type: ignore[no-any-return]

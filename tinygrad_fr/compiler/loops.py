@@ -1,0 +1,828 @@
+"""The Numba backend: where a loop over the elements is quicker than a NumPy call for each line, lines become loops.
+
+Neighbouring lines that can be loops make one *kernel*, a function that Numba turns into machine code. In it, lines of the same
+shape share a loop, so that what only they need never reaches memory; small matrix products stand there as loops too. What
+NumPy does better stays a NumPy call between two kernels: large matrix products, and functions such as tanh of many elements,
+for which NumPy uses the processor's vector instructions. As everywhere in the compiler, NumPy's functions are known here and
+no operation is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_fr.compiler.plan import Line, Memory, Plan
+from tinygrad_fr.compiler.recorder import Value
+from tinygrad_fr.compiler.source import Program, groups
+from tinygrad_fr.compiler.trace import rebuilt
+
+MANY = 128
+"""Of more elements than this, NumPy computes tanh, exp and their like sooner, with vector instructions."""
+
+SMALL_PRODUCT = 4096
+"""A product of two matrices with more multiplications than this is for BLAS; with a vector, it is as quick in a loop."""
+
+LONG_SUM = 1024
+"""A float32 sum of more terms is left to NumPy, which adds them in pairs and loses fewer digits."""
+
+SMALL_BLOCK = 4096
+"""Results of up to so many elements lie side by side in one array, since Numba takes time for each argument."""
+
+MOST_ARGUMENTS = 24
+"""A kernel with more arrays is cut in two."""
+
+_SIGNS = {
+    np.add: "{} + {}", np.subtract: "{} - {}", np.multiply: "{} * {}", np.true_divide: "{} / {}", np.negative: "-{}",
+    np.positive: "{}", np.square: "{0} * {0}", np.reciprocal: "1 / {}", np.absolute: "abs({})", np.fabs: "abs({})",
+    np.maximum: "{0} if {0} >= {1} or {0} != {0} else {1}", np.minimum: "{0} if {0} <= {1} or {0} != {0} else {1}",
+    np.greater: "{} > {}", np.greater_equal: "{} >= {}", np.less: "{} < {}", np.less_equal: "{} <= {}",
+    np.equal: "{} == {}", np.not_equal: "{} != {}", np.logical_and: "bool({}) and bool({})",
+    np.logical_or: "bool({}) or bool({})", np.logical_not: "not bool({})", np.isnan: "{0} != {0}", np.sqrt: "np.sqrt({})",
+    np.sign: "np.sign({})", np.floor: "np.floor({})", np.ceil: "np.ceil({})",
+}  # fmt: skip
+"""What stands in a loop for a ufunc."""
+
+_HEAVY = {
+    np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.tanh, np.sinh, np.cosh, np.sin, np.cos, np.tan,
+    np.arcsin, np.arccos, np.arctan, np.arcsinh, np.arccosh, np.arctanh, np.power, np.arctan2, np.hypot,
+}  # fmt: skip
+"""Functions that cost as much as many sums; in a loop they are those of the C library."""
+
+_STARTS = {np.add: "0", np.multiply: "1", np.maximum: "-np.inf", np.minimum: "np.inf"}
+_REDUCED = {
+    np.add: "{0} = {0} + {1}", np.multiply: "{0} = {0} * {1}", np.maximum: "{0} = {1} if {1} > {0} or {1} != {1} else {0}",
+    np.minimum: "{0} = {1} if {1} < {0} or {1} != {1} else {0}",
+}  # fmt: skip
+_NUMBERS = {"add": "{} + {}", "subtract": "{} - {}", "multiply": "{} * {}", "divide": "{} / {}", "power": "{} ** {}",
+            "minimum": "min({}, {})", "maximum": "max({}, {})", "negative": "-{}", "positive": "{}"}  # fmt: skip
+_DTYPES = {np.dtype(t) for t in (np.float32, np.float64, np.bool_, np.int64, np.int32, np.uint8)}
+
+_NJIT = '@njit(error_model="numpy")'
+_DOT = '''@njit(error_model="numpy", fastmath={"reassoc", "nsz", "contract"})
+def inner(a, i, b, j, count):
+    """The sum of a[i + k] * b[j + k] over k, in the order that the processor likes best."""
+    total = a[i] * b[j]
+    for k in range(1, count):
+        total += a[i + k] * b[j + k]
+    return total
+'''
+
+
+class Seat(NamedTuple):
+    """Where the elements of a value lie: in which array, and at which places of it when it is seen as one row."""
+
+    array: Any
+    offset: int
+    strides: tuple[int, ...]
+
+
+class Nest:
+    """Lines that share one loop over the elements of a shape."""
+
+    def __init__(self, shape: tuple[int, ...], line: Line, alone: bool = False) -> None:
+        self.shape, self.lines, self.alone = shape, [line], alone
+        self.made = set(line.results)
+
+
+class Kernel:
+    """Neighbouring lines that become one function."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.views: list[Line] = []
+
+    def ordinary(self) -> list[Line]:
+        """Its lines, for a kernel that is not worth it."""
+        return [*self.lines, *self.views]
+
+
+class LoopProgram(Program):
+    """The text of a compiled step in which what can be loops is; see the module.
+
+    Attributes:
+        kernels: the names of the kernels.
+        whole: the kernel's name and arguments, when one kernel does all that the program does.
+        loop: then, the name of a function that runs it for many samples, one after the other.
+    """
+
+    whole: tuple[str, list[str]] | None = None
+    loop = ""
+
+    def __init__(self, plan: Plan, name: str, title: str) -> None:
+        self._kernel_names: dict[str, str] = {}
+        self._texts: list[str] = []
+        self._helper = False
+        self._work: dict[int, tuple[Any, int]] = {}
+        self._work_sizes: dict[Any, int] = {}
+        self._work_names: dict[Any, str] = {}
+        self._fresh_memory: dict[Value, Memory] = {}
+        self._outputs: dict[Value, str] = {}
+        self._shadows: dict[Value, Any] = {}
+        self._bases: dict[Any, Any] = {}
+        self._element_names: dict[Value, str] = {}
+        super().__init__(plan, name, title)
+
+    def loops(self) -> tuple[str, list[str], dict[Value, str]] | None:
+        """What `Variant.loops` is."""
+        leaves: list[Any] = []
+        rebuilt(self.plan.result, leaves.append)
+        if self.whole is None or not all(part is None or part in self._outputs for part in leaves):
+            return None
+        return self.loop, self.whole[1], self._outputs
+
+    @property
+    def kernels(self) -> list[str]:
+        return list(self._kernel_names.values())
+
+    # -- where things lie ------------------------------------------------------------------------------------------
+
+    def _shadow(self, value: Value) -> Any:
+        """An array of bytes without content in which `value` is seen as in its root: views of it say where elements lie."""
+        if value not in self._shadows:
+            self._shadows[value] = self._new_shadow(value)
+        return self._shadows[value]
+
+    def _new_shadow(self, value: Value) -> Any:
+        line = self._makers.get(value)
+        if line is not None and line.kind == "view":
+            source = self._shadow(line.args[0])
+            shadow = None if source is None else _seen(source[1], line)
+            return None if shadow is None else (source[0], shadow)
+        part = self._parts.get(value)
+        if part is not None:
+            block, start, stop = part
+            base = self._shadow(block)
+            return base[0], base[1][start:stop].reshape(value.shape)
+        base = np.empty(value.shape, np.int8)
+        self._bases[value] = base
+        return value, base
+
+    def _seat(self, value: Value) -> Seat | None:
+        shadow = self._shadow(value)
+        if shadow is None:
+            return None
+        root, seen = shadow
+        return Seat(root, seen.ctypes.data - self._bases[root].ctypes.data, seen.strides)
+
+    def _reachable(self, value: Value) -> bool:
+        """Whether a kernel can read a value, as one row of elements."""
+        if value.kind == "number":
+            return True
+        if value.dtype not in _DTYPES:
+            return False
+        if value.kind == "constant" and _alike(value):
+            return True
+        seat = self._seat(value)
+        if seat is None:
+            return False
+        return seat.array.kind != "state" or bool(seat.array.sample.flags.c_contiguous)
+
+    # -- which lines are loops -------------------------------------------------------------------------------------
+
+    def _loops(self, line: Line) -> bool:
+        """Whether a line is to be a loop."""
+        if line.kind in ("check", "draw", "view") or len(line.results) != 1:
+            return False
+        value = line.result
+        if line.kind == "number":
+            return line.function is float or line.function.__name__ in _NUMBERS
+        if value.dtype not in _DTYPES or not value.size or not all(map(self._reachable, line.inputs())):
+            return False
+        if any(isinstance(a, np.ndarray) and a.size != 1 for a in line.args):
+            return False
+        if line.kind == "ufunc":
+            known = line.function in _SIGNS or (line.function in _HEAVY and value.size <= MANY)
+            return known and set(line.kwargs) <= {"dtype"} and self._cast(line) is not None
+        if line.kind in ("reduce", "mean"):
+            a = line.args[0]
+            ufunc = np.add if line.kind == "mean" else line.function.__self__
+            short = a.size // max(1, value.size) <= LONG_SUM
+            return ufunc in _STARTS and a.dtype == value.dtype and a.dtype.kind == "f" and short and len(line.args) == 1
+        if line.kind == "dot":
+            a, b = line.args
+            if a.dtype != value.dtype or b.dtype != value.dtype or a.dtype.kind != "f":
+                return False
+            (m, k), n = (a.shape if len(a.shape) == 2 else (1, a.shape[0])), b.shape[-1]
+            return len(b.shape) == 2 and len(a.shape) in (1, 2) and (m * k * n <= SMALL_PRODUCT or 1 in (m, k, n))
+        if line.kind == "call":
+            return (line.function is np.where and len(line.args) == 3) or line.function in ("astype", "copy")
+        return False
+
+    def _cast(self, line: Line) -> Any:
+        """The dtypes in which a ufunc computes, or None where a loop could not do the same."""
+        kinds = [_kind(a) for a in line.args]
+        try:
+            dtypes = line.function.resolve_dtypes((*kinds, None))
+        except TypeError:
+            return None
+        wanted = line.kwargs.get("dtype")
+        if wanted is not None and np.dtype(wanted) != dtypes[-1]:
+            return None
+        return dtypes if all(d in _DTYPES for d in dtypes) and dtypes[-1] == line.result.dtype else None
+
+    def _written(self) -> list[str]:
+        lines = self.plan.lines
+        self._makers = {value: line for line in lines for value in line.results}
+        self._parts = {
+            member: (flat.value, start, stop) for flat in self.plan.flats for member, start, stop in flat.parts()
+        }
+        self._uses: dict[Value, list[Line]] = {}
+        for line in lines:
+            for value in line.inputs():
+                self._uses.setdefault(value, []).append(line)
+        pieces = self._pieces()
+        body: list[str] = []
+        waiting: list[Line] = []
+        for piece in pieces:
+            if isinstance(piece, Kernel):
+                body += self._ordinary(waiting)
+                waiting = [v for v in piece.views if self._wanted_outside(v.result)]
+                body += self._kernel(piece)
+            else:
+                waiting += [line for line in piece if line.kind != "view" or self._wanted_outside(line.result)]
+        body += self._ordinary(waiting)
+        ending = self._ending()
+        calls = [piece for piece in pieces if isinstance(piece, Kernel)]
+        if len(calls) == 1 and len(pieces) <= 2 and not self._held_work(pieces) and len(ending) == 1:
+            self.whole = self._last_call
+            self.loop = self._fresh(f"{self.name}_loop")
+        return body + ending
+
+    def _pieces(self) -> list[Any]:
+        """The lines in pieces: kernels, and lists of lines that are NumPy calls."""
+        outside: set[Line] = set()
+        while True:
+            pieces: list[Any] = []
+            for line in self.plan.lines:
+                piece = pieces[-1] if pieces else None
+                if line.kind == "view":
+                    if piece is None:
+                        pieces.append([line])
+                    else:
+                        (piece.views if isinstance(piece, Kernel) else piece).append(line)
+                elif line not in outside and self._loops(line):
+                    if not isinstance(piece, Kernel) or len(self._roots_of([*piece.lines, line])) > MOST_ARGUMENTS:
+                        piece = Kernel()
+                        pieces.append(piece)
+                    piece.lines.append(line)
+                elif isinstance(piece, list):
+                    piece.append(line)
+                else:
+                    pieces.append([line])
+            alone = len(pieces) == 1
+            pieces = [p.ordinary() if isinstance(p, Kernel) and len(p.lines) < 2 and not alone else p for p in pieces]
+            self._inside = {line: n for n, p in enumerate(pieces) if isinstance(p, Kernel) for line in p.lines}
+            numbers = [line for line in self._inside if line.kind == "number" and line not in outside]
+            leaving = [
+                line for line in numbers
+                if any(self._inside.get(use) != self._inside[line] for use in self._uses.get(line.result, ()))
+            ]  # fmt: skip
+            if not leaving:
+                return pieces
+            outside.update(leaving)  # a Python number stays in its kernel
+
+    def _number(self, line: Line) -> list[str]:
+        name = self._named(line.result, "n")
+        args = [self._text(a) for a in line.args]
+        text = f"float({args[0]})" if line.function is float else _NUMBERS[line.function.__name__].format(*args)
+        return [f"{name} = {text}"]
+
+    def _held_work(self, pieces: list[Any]) -> bool:
+        return any(line.kind != "view" for piece in pieces if isinstance(piece, list) for line in piece)
+
+    def _roots_of(self, lines: Iterable[Line]) -> set[Any]:
+        found: set[Any] = set()
+        for line in lines:
+            for value in (*line.inputs(), *line.results):
+                seat = None if value.kind == "number" else self._seat(value)
+                if seat is not None:
+                    out = self.plan.memory.get(seat.array)
+                    found.add(id(out) if out is not None else seat.array)
+        return found
+
+    def _ordinary(self, lines: list[Line]) -> list[str]:
+        """NumPy lines, as the NumPy backend writes them."""
+        texts: list[str] = []
+        for group in groups(lines):
+            texts += self._group(group)
+        return texts
+
+    def _wanted_outside(self, value: Value) -> bool:
+        """Whether a value is read by something that is not in a kernel."""
+        if value in self.plan.results or any(v is value for _, v in (*self.plan.copies, *self.plan.held)):
+            return True
+        for line in self._uses.get(value, ()):
+            if line.kind == "view":
+                if self._wanted_outside(line.result):
+                    return True
+            elif line not in self._inside:
+                return True
+        return False
+
+    # -- one kernel ------------------------------------------------------------------------------------------------
+
+    def _kernel(self, kernel: Kernel) -> list[str]:
+        """Write a kernel; what is returned is the line that calls it, and what must stand before that."""
+        nests: list[Nest] = []
+        for line in kernel.lines:
+            shape, alone = self._domain(line)
+            if not (nests and not alone and self._joins(nests[-1], line, shape)):
+                nests.append(Nest(shape, line, alone))
+            else:
+                nests[-1].lines.append(line)
+                nests[-1].made.update(line.results)
+        self._scalars: dict[Value, str] = {}
+        self._parameters: dict[str, str] = {}
+        before: list[str] = []
+        body: list[str] = []
+        group: Any = None
+        for nest in nests:
+            texts: list[str] = []
+            for run in _runs(nest.lines):
+                said: list[str] = []
+                for line in run:
+                    said += self._statements(line, nest, before)
+                key = (run[0].place.phase, run[0].place.run, run[0].place.target)
+                comment = self._comment(run) if key != group or run[0].place.phase == "update" else None
+                group = key
+                texts += [*([f"# {comment}"] if comment else []), *said]
+            body += self._looped(nest, texts)
+            for value in [v for v in self._scalars if v.size > 1]:
+                del self._scalars[value]  # a variable of that loop
+        called = list(self._parameters)
+        name = self._kernel_name(called, body)
+        self._last_call = (name, called)
+        return [*before, f"{name}({', '.join(called)})"]
+
+    def _kernel_name(self, called: list[str], body: list[str]) -> str:
+        """A kernel's name; kernels that differ by names alone are one."""
+        rows = [f"    {row} = {name}.ravel()" for name, row in self._parameters.items() if row != name and "[" not in row]
+        text = "\n".join([*rows, *("    " + line for line in body)])
+        plain = "\n".join(line for line in text.split("\n") if not line.strip().startswith("#"))
+        order: dict[str, str] = {}
+        key = _IDENTIFIER.sub(
+            lambda m: m[0] if m[0] in _KEPT_WORDS else order.setdefault(m[0], f"v{len(order)}"), ", ".join(called) + plain
+        )
+        if key not in self._kernel_names:
+            name = self._kernel_names[key] = self._fresh(f"{self.name}_{len(self._kernel_names) + 1}")
+            self._texts.append(f"{_NJIT}\ndef {name}({', '.join(called)}):\n{text}\n")
+        return self._kernel_names[key]
+
+    def _domain(self, line: Line) -> tuple[tuple[int, ...], bool]:
+        """The shape over which a line runs, and whether it needs a loop of its own."""
+        if line.kind == "number":
+            return (), False
+        if line.kind in ("reduce", "mean"):
+            return line.args[0].shape, True
+        if line.kind == "dot":
+            return line.result.shape, self._by_rows(line)
+        return line.result.shape, False
+
+    def _by_rows(self, line: Line) -> bool:
+        """Whether a product adds multiples of rows, as memory lies, rather than computing element after element."""
+        a, b = line.args
+        seat = self._seat(b)
+        assert seat is not None
+        return a.shape[-1] > 1 and b.shape[1] > 1 and seat.strides[1] == 1 != seat.strides[0]
+
+    def _joins(self, nest: Nest, line: Line, shape: tuple[int, ...]) -> bool:
+        """Whether a line can run in the loop of those before it."""
+        if nest.alone or nest.shape != shape:
+            return False
+        for value in line.inputs():
+            seat = None if value.kind == "number" else self._seat(value)
+            if seat is not None and seat.array in {self._root(v) for v in nest.made} and not self._plain(value, shape):
+                return False
+        out = self._memory_of(line.result) if line.kind != "number" else None
+        if out is None:
+            return True
+        for other in nest.lines:
+            for value in other.inputs():
+                if value.kind == "number" or (value.kind == "constant" and _alike(value)):
+                    continue
+                if self._memory_of(self._root(value)) == out and not self._plain(value, shape):
+                    return False
+        return True
+
+    def _root(self, value: Value) -> Any:
+        seat = self._seat(value)
+        return None if seat is None else seat.array
+
+    def _memory_of(self, value: Any) -> Any:
+        """What tells the memory of a value apart from any other's."""
+        part = self._parts.get(value)
+        if part is not None:
+            value = part[0]
+        memory = self.plan.memory.get(value) or self._fresh_memory.get(value)
+        if memory is None:
+            return value if value.kind == "result" else id(value.sample)
+        if memory.part is not None:
+            return id(memory.part[0].sample)
+        return id(memory.array)
+
+    def _plain(self, value: Value, shape: tuple[int, ...]) -> bool:
+        """Whether element by element, a value lies as its root does: the loop reads where it has written, or will."""
+        seat = self._seat(value)
+        if seat is None or value.shape != shape:
+            return False
+        return seat.offset == self._start(seat.array) and _dense(value.shape) == _without_ones(value.shape, seat.strides)
+
+    def _start(self, root: Value) -> int:
+        return 0
+
+    # -- statements ------------------------------------------------------------------------------------------------
+
+    def _statements(self, line: Line, nest: Nest, before: list[str]) -> list[str]:
+        value = line.result
+        if line.kind == "number":
+            return self._number_statement(line)
+        if line.kind == "dot" and nest.alone:
+            return self._product_by_rows(line, before)
+        if line.kind in ("reduce", "mean"):
+            return self._reduction(line, before)
+        indices = _indices(nest.shape)
+        if line.kind == "ufunc":
+            dtypes = self._cast(line)
+            words = [self._element(a, indices, d) for a, d in zip(line.args, dtypes, strict=False)]
+            sign = _SIGNS.get(line.function)
+            if line.function is np.power:
+                sign = "{} ** {}"
+            text = sign.format(*words) if sign else f"np.{line.function.__name__}({', '.join(words)})"
+            if line.function is np.reciprocal:
+                text = text.replace("1 /", f"np.{value.dtype}(1) /", 1)
+        elif line.kind == "dot":
+            sums, text = self._product(line, indices)
+            return [*sums, *self._stored(line, text, indices, nest, before)]
+        elif line.function is np.where:
+            condition, a, b = line.args
+            words = [self._element(x, indices, d) for x, d in ((condition, np.dtype(bool)), (a, value.dtype), (b, value.dtype))]
+            text = f"{words[1]} if {words[0]} else {words[2]}"
+        else:
+            text = self._element(line.args[0], indices, value.dtype)
+        return self._stored(line, text, indices, nest, before)
+
+    def _number_statement(self, line: Line) -> list[str]:
+        name = self._named(line.result, "n")
+        self._scalars[line.result] = name
+        if line.function is float:
+            return [f"{name} = float({self._element(line.args[0], (), None)})"]
+        words = [self._element(a, (), None) for a in line.args]
+        return [f"{name} = {_NUMBERS[line.function.__name__].format(*words)}"]
+
+    def _stored(self, line: Line, text: str, indices: tuple[str, ...], nest: Nest, before: list[str]) -> list[str]:
+        """The statement that computes an element, and the one that writes it where something else will read it."""
+        value = line.result
+        inner = any(value in set(other.inputs()) for other in nest.lines)
+        single = value.size == 1
+        if self._needed(value, nest) or not (inner or single):
+            place = self._target(line, before, indices)
+            if not inner and not single:
+                return [f"{place} = {text}"]
+            name = self._local(value)
+            return [f"{name} = {text}", f"{place} = {name}"]
+        return [f"{self._local(value)} = {text}"]
+
+    def _local(self, value: Value) -> str:
+        """The name of one element, as a variable of the loop."""
+        name = self._named(value, self._wanted.get(value, "t"))
+        if value in self._outputs or value in self.plan.results or name in self._parameters:
+            name = self._element_names.setdefault(value, "") or self._fresh(f"{name}_i")
+            self._element_names[value] = name
+        self._scalars[value] = name
+        return name
+
+    def _needed(self, value: Value, nest: Nest) -> bool:
+        """Whether a value is read after the loop that computes it."""
+        if value in self.plan.results or value in self._parts or value in self.plan.parts or value in self.plan.direct:
+            return True
+        if any(v is value for _, v in (*self.plan.copies, *self.plan.held)):
+            return True
+        here, kept = self._inside[nest.lines[0]], {*self.plan.results, *(v for _, v in (*self.plan.copies, *self.plan.held))}
+        stack = [value]
+        while stack:
+            seen = stack.pop()
+            for line in self._uses.get(seen, ()):
+                if line.kind == "view":
+                    stack.append(line.result)
+                    if line.result in kept:
+                        return True
+                elif value.size == 1:  # a variable of the whole kernel
+                    if self._inside.get(line) != here:
+                        return True
+                elif line not in nest.lines or seen is not value:
+                    return True
+        return False
+
+    def _target(self, line: Line, before: list[str], indices: tuple[str, ...]) -> str:
+        """Where an element of a result is written."""
+        value = line.result
+        self._home(line, before)
+        return self._access(value, indices)
+
+    def _home(self, line: Line, before: list[str]) -> None:
+        """Give a result of a kernel its memory and, where NumPy lines need one, its name."""
+        value = line.result
+        if value in self._outputs or id(value) in self._work or value in self._fresh_memory:
+            return
+        memory = line.out
+        if memory is None and value not in self.plan.results:
+            memory = self._fresh_memory[value] = Memory(np.empty(value.shape, value.dtype), False)
+        if memory is None:
+            name = self._named(value, self._wanted.get(value, "t"))
+            self._outputs[value] = name
+            self._call("empty")
+            before.append(f"{name} = empty({_tuple(value.shape)}, np.{value.dtype})")
+        elif memory.fixed or memory.array.size > SMALL_BLOCK:
+            self._out(memory, value, None, line)
+        else:
+            if id(memory) not in self._work:
+                start = self._work_sizes.get(value.dtype, 0)
+                self._work[id(memory)] = (value.dtype, start)
+                self._work_sizes[value.dtype] = start + -(-value.size // 16) * 16
+                if value.dtype not in self._work_names:
+                    several = "" if not self._work_names else f"_{value.dtype}"
+                    self._work_names[value.dtype] = self._fresh(f"work{several}")
+            if self._wanted_outside(value):
+                self._out(memory, value, None, line)
+            else:
+                self._named(value, self._wanted.get(value, "t"))
+
+    def _access(self, value: Value, indices: tuple[str, ...], along: int = 0) -> str:
+        """An element of a value that lies in memory."""
+        array, start = self._row(value, indices, along)
+        return f"{array}[{start}]"
+
+    def _row(self, value: Value, indices: tuple[str, ...], along: int = 0) -> tuple[str, str]:
+        seat = self._seat(value)
+        assert seat is not None  # a line with another operand is no loop
+        root, offset = seat.array, seat.offset
+        memory = self.plan.memory.get(root) or self._fresh_memory.get(root)
+        if root.kind == "result" and root not in self._outputs and memory is not None:
+            if memory.part is not None:
+                block, start, _ = memory.part
+                array, offset = self._name_of(block), offset + start
+            elif id(memory) in self._work:
+                dtype, start = self._work[id(memory)]
+                array, offset = self._work_names[dtype], offset + start
+            elif id(memory.array) in self._state_names:
+                array = self._state_names[id(memory.array)]
+            else:
+                array = self._names[root]
+        else:
+            array = self._name_of(root)
+        flat = array in self._work_names.values() or (root.kind == "state" and len(root.shape) == 1) or self._is_flat(array)
+        row = self._parameters.setdefault(array, array if flat else f"{array}_")
+        return row, _place(offset, seat.strides, value.shape, indices)
+
+    def _is_flat(self, name: str) -> bool:
+        return any(self._names.get(flat.value) == name for flat in self.plan.flats)
+
+    def _name_of(self, root: Value) -> str:
+        if root in self._names:
+            return self._names[root]
+        return self._text(root)  # a constant that is not written out gets its name
+
+    def _element(self, item: Any, indices: tuple[str, ...], dtype: Any) -> str:
+        """An operand in a loop: a variable, an element of an array, or a number; of the dtype that is wanted."""
+        if isinstance(item, Value) and item.kind == "constant" and _alike(item):
+            item = item.sample.reshape(-1)[0]
+        if isinstance(item, np.ndarray):
+            item = item.item()
+        if not isinstance(item, Value):
+            if dtype is None or type(item) is bool:
+                return repr(item.item() if isinstance(item, np.generic) else item)
+            return _literal(item, dtype)
+        if item.kind == "number":
+            text = self._scalars.get(item) or self._rate_parameter(item)
+            return text if dtype is None else f"np.{dtype}({text})"
+        root = self._root(item)
+        if item in self._scalars:
+            text = self._scalars[item]
+        elif root in self._scalars and (item.size == 1 == root.size):
+            text = self._scalars[root]
+        else:
+            text = self._access(item, indices)
+        if dtype is None or item.dtype == dtype:
+            return text
+        return f"{text} != 0" if dtype.kind == "b" else f"np.{dtype}({text})"
+
+    def _rate_parameter(self, value: Value) -> str:
+        if value.instruction is not None:
+            name = self._names[value]
+        else:
+            name = self._rate(value, None)
+        self._parameters.setdefault(name, name)
+        return name
+
+    def _product(self, line: Line, indices: tuple[str, ...]) -> tuple[list[str], str]:
+        """One element of a product of matrices: the statements that add it up, and the result."""
+        (a, b), dtype = line.args, line.result.dtype
+        count = a.shape[-1]
+        seat, other = None if a.kind == "constant" and _alike(a) else self._seat(a), self._seat(b)
+        assert other is not None
+        rows, column = indices[:-1] if len(a.shape) == 2 else (), indices[-1]
+        if count >= 16 and seat is not None and seat.strides[-1] == 1 == other.strides[0]:
+            self._helper = True
+            row, start = self._row(a, (*rows, "0"))
+            other_row, begin = self._row(b, ("0", column))
+            return [], f"inner({row}, {start}, {other_row}, {begin}, {count})"
+        k = "0" if count == 1 else "k"
+        product = self._element(b, (k, column), dtype)
+        if not _ones(a):
+            product = f"{self._element(a, (*rows, k), dtype)} * {product}"
+        if count == 1:
+            return [], product
+        return [f"total = {_literal(0, dtype)}", f"for k in range({count}):", f"    total += {product}"], "total"
+
+    def _product_by_rows(self, line: Line, before: list[str]) -> list[str]:
+        """A product of matrices that adds multiples of the second one's rows, which lie in memory in one piece."""
+        (a, b), value = line.args, line.result
+        (m, count), n = (a.shape if len(a.shape) == 2 else (1, a.shape[0])), b.shape[1]
+        i = "i" if m > 1 else "0"
+        self._home(line, before)
+        out = self._access(value, (i, "j") if len(value.shape) == 2 else ("j",))
+        term = self._element(b, ("k", "j"), value.dtype)
+        rows = [f"    for j in range({n}):", f"        {out} = {out} + {term}"]
+        if not _ones(a):
+            factor = self._element(a, (i, "k") if len(a.shape) == 2 else ("k",), value.dtype)
+            rows = [f"    factor = {factor}", rows[0], f"        {out} = {out} + factor * {term}"]
+        texts = [f"for j in range({n}):", f"    {out} = {_literal(0, value.dtype)}", f"for k in range({count}):", *rows]
+        return [f"for i in range({m}):", *("    " + text for text in texts)] if m > 1 else texts
+
+    def _reduction(self, line: Line, before: list[str]) -> list[str]:
+        """A sum, or its like, over some axes."""
+        (a,), value = line.args, line.result
+        ufunc = np.add if line.kind == "mean" else line.function.__self__
+        axis, keep = line.kwargs.get("axis"), bool(line.kwargs.get("keepdims"))
+        ndim = len(a.shape)
+        gone = tuple(range(ndim)) if axis is None else tuple(x % ndim for x in (axis if isinstance(axis, tuple) else (axis,)))
+        indices = tuple("0" if size == 1 else letter for size, letter in zip(a.shape, _letters(ndim), strict=True))
+        kept = tuple("0" if x in gone else indices[x] for x in range(ndim) if keep or x not in gone)
+        count = a.size // max(1, value.size)
+        name = f"{self._named(value, self._wanted.get(value, 't'))}"
+        name = "total" if value.size > 1 else self._local(value)
+        start = _STARTS[ufunc]
+        texts = [f"{name} = {_literal(float(start) if 'inf' not in start else start, value.dtype)}"]
+        depth = 0
+        for x in gone:
+            if a.shape[x] > 1:
+                texts.append("    " * depth + f"for {indices[x]} in range({a.shape[x]}):")
+                depth += 1
+        element = self._element(a, indices, value.dtype)
+        if ufunc in (np.maximum, np.minimum):
+            texts.append("    " * depth + f"term = {element}")
+            element = "term"
+        texts.append("    " * depth + _REDUCED[ufunc].format(name, element))
+        if line.kind == "mean" and count > 1:
+            texts.append(f"{name} = {name} / {_literal(count, value.dtype)}")
+        nest = Nest(a.shape, line, True)
+        if value.size > 1 or self._needed(value, nest):
+            self._home(line, before)
+            texts.append(f"{self._access(value, kept)} = {name}")
+        outer = [f"for {indices[x]} in range({a.shape[x]}):" for x in range(ndim) if x not in gone and a.shape[x] > 1]
+        return [*("    " * d + text for d, text in enumerate(outer)), *("    " * len(outer) + text for text in texts)]
+
+    def _looped(self, nest: Nest, texts: list[str]) -> list[str]:
+        if nest.alone:
+            return texts
+        loops = [f"for {i} in range({n}):" for i, n in zip(_indices(nest.shape), nest.shape, strict=True) if n > 1]
+        return [*("    " * d + loop for d, loop in enumerate(loops)), *("    " * len(loops) + text for text in texts)]
+
+    # -- the text --------------------------------------------------------------------------------------------------
+
+    def _memory(self) -> list[str]:
+        work = [f"{self._work_names[dtype]} = np.empty({size}, np.{dtype})" for dtype, size in self._work_sizes.items()]
+        return work + super()._memory()
+
+    def _block(self, memory: Memory) -> str:
+        if id(memory) not in self._work:
+            return super()._block(memory)
+        dtype, start = self._work[id(memory)]
+        shape = memory.array.shape
+        return f"{self._work_names[dtype]}[{start}:{start + memory.array.size}].reshape({_tuple(shape)})"
+
+    def _imports(self) -> list[str]:
+        return ["from numba import njit"] if self._texts else []
+
+    def _kernels(self) -> list[str]:
+        texts = [_DOT] * self._helper + self._texts
+        if self.whole is not None:
+            name, called = self.whole
+            rows = {*self.arguments, *self._outputs.values()}
+            inner = ", ".join(f"{word}[n : n + 1]" if word in rows else word for word in called)
+            head = f"{_NJIT}\ndef {self.loop}(count, {', '.join(called)}):"
+            texts.append(f"{head}\n    for n in range(count):\n        {name}({inner})\n")
+        return [row for text in texts for row in ("", "", *text.rstrip("\n").split("\n"))]
+
+    def _called(self) -> list[Line]:
+        return [line for line in self.plan.lines if line not in self._inside]
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_KEPT_WORDS = {
+    "for", "in", "range", "if", "else", "or", "and", "not", "np", "float", "abs", "min", "max", "bool", "inner", "float32",
+    "float64", "int64", "int32", "uint8", "inf", "ravel", *(u.__name__ for u in _HEAVY), "sqrt", "sign", "floor", "ceil",
+}  # fmt: skip
+
+
+def _seen(shadow: Any, line: Line) -> Any:
+    """The shadow of a view of a shadow; None where it would be a copy."""
+    name, rest = line.function, line.args[1:]
+    if name in ("T", "mT"):
+        return getattr(shadow, name)
+    seen = shadow
+    if name == "__getitem__":
+        seen = shadow[rest[0]]
+    elif name == "reshape":
+        seen = shadow.reshape(line.result.shape)
+    else:
+        try:
+            seen = getattr(np, name)(shadow, *rest, **line.kwargs)
+        except (TypeError, AttributeError):
+            seen = getattr(shadow, name)(*rest, **line.kwargs)
+    if not isinstance(seen, np.ndarray) or (seen.size and not np.may_share_memory(seen, shadow)):
+        return None
+    return seen
+
+
+def _runs(lines: list[Line]) -> list[list[Line]]:
+    """Neighbouring lines of one formula."""
+    runs: list[list[Line]] = []
+    for line in lines:
+        place = line.place
+        before = runs[-1][-1].place if runs else None
+        if before is not None and (before.phase, before.run, before.target) == (place.phase, place.run, place.target):
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    return runs
+
+
+def _alike(value: Value) -> bool:
+    """Whether all elements of a constant are one number."""
+    sample = np.asarray(value.sample)
+    return bool(sample.size and (sample.size == 1 or (sample == sample.reshape(-1)[0]).all()))
+
+
+def _ones(item: Value) -> bool:
+    return item.kind == "constant" and _alike(item) and bool(np.asarray(item.sample).reshape(-1)[0] == 1)
+
+
+def _kind(item: Any) -> Any:
+    if isinstance(item, Value):
+        return float if item.kind == "number" else item.dtype
+    return type(item) if type(item) in (int, float) else np.asarray(item).dtype
+
+
+def _literal(item: Any, dtype: Any) -> str:
+    if isinstance(item, str):
+        return f"np.{dtype}({item})"
+    if isinstance(item, np.generic):
+        item = item.item()
+    if dtype.kind == "b":
+        return repr(bool(item))
+    word = repr(item) if np.isfinite(item) else ("np.nan" if item != item else "np.inf" if item > 0 else "-np.inf")
+    return f"np.{dtype}({word})"
+
+
+def _letters(count: int) -> list[str]:
+    return ["i", "j", "k", "l", *(f"i{n}" for n in range(4, count))][:count]
+
+
+def _indices(shape: tuple[int, ...]) -> tuple[str, ...]:
+    """The loop variables of a shape; an axis with one place needs none."""
+    return tuple("0" if n == 1 else letter for n, letter in zip(shape, _letters(len(shape)), strict=True))
+
+
+def _place(offset: int, strides: tuple[int, ...], shape: tuple[int, ...], indices: tuple[str, ...]) -> str:
+    """Where an element lies in its row: the offset and a multiple of each index; broadcast axes count nothing."""
+    indices = indices[len(indices) - len(shape) :] if shape else ()
+    terms = [
+        (index if stride == 1 else f"{stride} * {index}")
+        for index, stride, size in zip(indices, strides, shape, strict=True)
+        if size > 1 and stride and index != "0"
+    ]
+    if offset or not terms:
+        terms.insert(0, str(offset))
+    return " + ".join(terms).replace("+ -", "- ")
+
+
+def _dense(shape: tuple[int, ...]) -> list[int]:
+    strides, step = [], 1
+    for size in reversed(shape):
+        if size > 1:
+            strides.append(step)
+        step *= size
+    return strides[::-1]
+
+
+def _without_ones(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
+    return [stride for size, stride in zip(shape, strides, strict=True) if size > 1]
+
+
+def _tuple(shape: tuple[int, ...]) -> str:
+    return str(shape[0]) if len(shape) == 1 else str(shape)
