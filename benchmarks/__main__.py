@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks [--quick] [--only NAME] [--rounds N] [--json PATH]``."""
+"""The command line: ``python -m benchmarks [--quick] [--only NAME] [--rounds N] [--json PATH] [--scaling]``."""
 
 import argparse
 import json
@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from . import lessons, memory, startup, units
-from .frameworks import CONTESTANTS, MODULES, SUBJECT, Framework, Start, check, installed
+from . import first_call, lessons, memory, scaling, startup, units
+from .frameworks import CONTESTANTS, MODULES, STEPS, SUBJECT, SUBJECTS, Disagreement, Framework, Start, check, installed
 from .steps import CASES, Case
 from .timing import Sampler, race, timer_sampler
 
 HERE = Path(__file__).resolve().parent
-PEERS = [name for name in CONTESTANTS if name not in ("NumPy", SUBJECT)]
+PEERS = [name for name in STEPS if name not in ("NumPy", *SUBJECTS)]
 
 
 def table(title: str, header: list[str], rows: list[list[str]]) -> None:
@@ -42,16 +42,44 @@ def step_sampler(start: Start) -> Sampler:
     return timer_sampler(lambda: timeit.Timer(start().step))
 
 
+def checked(case: Case, framework: Framework, quick: bool, left_out: dict[str, str]) -> dict[str, Start]:
+    """The variants that compute what hand-written NumPy computes; of peers and Numba only the first if `quick`.
+
+    A peer that needs a compiler may find none: the reason goes into `left_out`. Anyone else's failure ends the program.
+    """
+    variants = list(framework.variants(case).items())
+    found = {}
+    for label, start in variants[:1] if quick and (framework.slow or framework.name in PEERS) else variants:
+        try:
+            check(case, f"{framework.name} ({label})", start)
+        except Disagreement:
+            raise
+        except Exception as error:
+            if not framework.slow or framework.name not in PEERS:
+                raise
+            why = next(iter(str(error).strip().splitlines()), "")
+            left_out.setdefault(framework.name, f"{case.name}: {type(error).__name__}: {why}")
+        else:
+            found[label] = start
+    return found
+
+
 def time_steps(
-    title: str, cases: list[Case], found: dict[str, Framework], rounds: int, budget: float
+    title: str,
+    cases: list[Case],
+    found: dict[str, Framework],
+    rounds: int,
+    budget: float,
+    quick: bool,
+    left_out: dict[str, str],
 ) -> dict[str, Any]:
-    """Check every variant of every contestant, then race them; print the table and return all rounds."""
+    """Check every variant of every contestant, then race them; print the tables and return all rounds."""
     results: dict[str, Any] = {}
-    rows, notes = [], []
-    for case in cases:
-        starts = {(n, label): s for n, f in found.items() for label, s in f.variants(case).items()}
-        for (name, label), start in starts.items():
-            check(case, f"{name} ({label})", start)
+    rows, ratios, notes = [], [], []
+    ours = [name for name in SUBJECTS if name in found]
+    for number, case in enumerate(cases):
+        racing = [f for f in found.values() if not (quick and number and f.slow)]
+        starts = {(f.name, label): s for f in racing for label, s in checked(case, f, quick, left_out).items()}
         timed = race(
             {key: step_sampler(start) for key, start in starts.items()}, rounds, budget, 1.5 * budget
         )
@@ -60,18 +88,22 @@ def time_steps(
             best[name] = min(best.get(name, (float("inf"), "")), (1e6 * min(seconds), label))
         us = {name: value for name, (value, _) in best.items()}
         peer = min((name for name in PEERS if name in us), key=us.__getitem__, default=None)
-        cells = [f"{us[n]:.1f} ({us[n] / us['NumPy']:.2f}x)" if n in us else "-" for n in found]
-        against = f"{ratio(us.get(SUBJECT), us[peer])} {peer}" if peer else "-"
-        rows.append([case.title, *cells, ratio(us.get(SUBJECT), us["NumPy"]), against])
+        rows.append([case.title, *(f"{us[n]:.1f} ({us[n] / us['NumPy']:.2f}x)" if n in us else "-" for n in found)])
+        rivals = ("NumPy", peer) if peer else ("NumPy",)
+        against = {name: {rival: us[name] / us[rival] for rival in rivals} for name in ours if name in us}
+        cells = [ratio(us.get(name), us.get(rival)) for name in ours for rival in ("NumPy", peer or "")]
+        ratios.append([case.title, peer or "-", *cells])
         notes.append(f"  {case.name}: " + "; ".join(f"{n} {best[n][1]}" for n in best if best[n][1]))
         results[case.name] = {
             "title": case.title,
             "best_us": {name: {"us": value, "variant": label} for name, (value, label) in best.items()},
             "best_peer": peer,
+            "ratios": against,
             "rounds_us": {f"{n} ({label})": [1e6 * s for s in times] for (n, label), times in timed.items()},
         }
-    header = ["step", *found, f"{SUBJECT}/NumPy", f"{SUBJECT}/best peer"]
-    table(f"{title}, microseconds (ratio to hand-written NumPy)", header, rows)
+    table(f"{title}, microseconds (ratio to hand-written NumPy)", ["step", *found], rows)
+    header = ["step", "best peer", *(f"{name}/{rival}" for name in ours for rival in ("NumPy", "best peer"))]
+    table("tinygrad_fr's columns, divided by hand-written NumPy and by the best peer", header, ratios)
     print("Quickest variants:", *notes, sep="\n")
     return results
 
@@ -87,6 +119,60 @@ def time_lessons(rounds: int, budget: float) -> dict[str, Any]:
     header = ["lesson", "the course's listing", SUBJECT, "ratio"]
     table("Lessons: microseconds for each sample that is learnt from", header, rows)
     return results
+
+
+def time_end_to_end(rounds: int, quick: bool, left_out: dict[str, str]) -> dict[str, Any]:
+    """Time the whole trainings of S3 and S4 and, by itself, the first call; print seconds."""
+    results: dict[str, Any] = {}
+    rows = []
+    columns = ("listing", *SUBJECTS)
+    for title, trainings in lessons.end_to_end(quick, left_out).items():
+        first = {name: timeit.timeit(training.first, number=1) for name, training in trainings.items()}
+        timed = race({name: training.sample for name, training in trainings.items()}, rounds)
+        best = {name: min(seconds) for name, seconds in timed.items()}
+        results[title] = {
+            name: {"s": best[name], "first_call_s": first[name], "rounds_s": timed[name]} for name in trainings
+        }
+        cells = [f"{best[n]:.3f} + {first[n]:.3f}" if n in best else "-" for n in columns]
+        rows.append([title, *cells, *(ratio(best.get(name), best["listing"]) for name in SUBJECTS)])
+    header = ["training", "the course's listing", *SUBJECTS, *(f"{name}/listing" for name in SUBJECTS)]
+    table("From end to end: seconds of a whole training + those of the first call (ratios without it)", header, rows)
+    return results
+
+
+def time_first_calls(
+    found: dict[str, Framework], rounds: int, quick: bool, left_out: dict[str, str]
+) -> dict[str, Any]:
+    """Time the first call in fresh processes, for the smallest case and the deepest; print milliseconds."""
+    racing = [found[n] for n in first_call.NAMES if n in found and not (quick and found[n].slow)]
+    results: dict[str, Any] = {}
+    rows = []
+    for case in (CASES[0],) if quick else (CASES[0], CASES[-1]):
+        seconds = {f.name: first_call.first_call(f, case, rounds, left_out) for f in racing}
+        results[case.name] = {name: 1e3 * s for name, s in seconds.items() if s is not None}
+        cells = [f"{results[case.name][n]:.0f}" if n in results[case.name] else "-" for n in first_call.NAMES]
+        rows.append([case.title, *cells])
+    table("First call in a fresh process, imports aside, milliseconds", ["step", *first_call.NAMES], rows)
+    return results
+
+
+def time_scaling(
+    found: dict[str, Framework], rounds: int, budget: float, quick: bool, left_out: dict[str, str], path: Path
+) -> None:
+    """Time one step over batches and widths; write scaling.json beside the other results and, with matplotlib, a plot."""
+    results = {
+        axis: time_steps(f"Scaling over {axis}", scaling.cases(axis, quick), found, rounds, budget, quick, left_out)
+        for axis in scaling.SIZES
+    }
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    written = [path]
+    try:
+        for picture in (path.with_suffix(".png"), path.with_suffix(".svg")):
+            scaling.plot(results, picture)
+            written.append(picture)
+    except ImportError as error:
+        left_out["the plot of scaling"] = str(error)
+    print("\nwritten:", *written)
 
 
 def time_units(found: dict[str, Framework], rounds: int, budget: float) -> dict[str, Any]:
@@ -137,7 +223,7 @@ def environment(found: dict[str, Framework]) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
         "blas": f"{blas.get('name')} {blas.get('version')}",
-        "versions": {name: found[name].version if name in found else "not installed" for name in CONTESTANTS},
+        "versions": {name: found[name].version if name in found else "not here" for name in STEPS},
     }
 
 
@@ -149,21 +235,28 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--rounds", type=int, help="rounds of each race (default 15; 2 with --quick)")
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where the results go")
+    parser.add_argument("--scaling", action="store_true", help="one step over batches and widths, and a plot, beside the JSON")
+    tables = ("units", "modules", "first-call", "lessons", "end-to-end", "memory", "import")
     parser.add_argument(
         "--only", action="append", metavar="NAME",
-        help=f"only rows named like NAME: {', '.join(c.name for c in CASES)}, units, modules, lessons, memory, import",
+        help=f"only rows named like NAME: {', '.join((*(c.name for c in CASES), *tables))}; with --scaling only that if absent",
     )  # fmt: skip
     options = parser.parse_args(arguments)
-    rounds = options.rounds or (2 if options.quick else 15)
-    budget = 0.004 if options.quick else 0.02
+    quick = options.quick
+    rounds = options.rounds or (2 if quick else 15)
+    budget = 0.004 if quick else 0.02
 
     def wanted(name: str) -> bool:
-        return not options.only or any(part in name for part in options.only)
+        if not options.only:
+            return not options.scaling
+        return any(part in name for part in options.only)
 
-    if not any(wanted(name) for name in (*(c.name for c in CASES), "units", "modules", "lessons", "memory", "import")):
+    if not options.scaling and not any(wanted(name) for name in (*(c.name for c in CASES), *tables)):
         parser.error("no row has such a name")
-    found = installed()
-    results: dict[str, Any] = {"environment": environment(found), "rounds": rounds, "quick": options.quick}
+    left_out: dict[str, str] = {}
+    steps = installed(STEPS, left_out)
+    found = {name: steps[name] for name in CONTESTANTS if name in steps}
+    results: dict[str, Any] = {"environment": environment(steps), "rounds": rounds, "quick": quick}
     for key, value in results["environment"].items():
         if key != "versions":
             print(f"{key}: {value}")
@@ -172,16 +265,28 @@ def main(arguments: list[str] | None = None) -> int:
         results["units"] = time_units(found, rounds, budget)
     if cases := [case for case in CASES if wanted(case.name)]:
         title = "Training steps: forward + backward + update"
-        results["steps"] = time_steps(title, cases, found, rounds, budget)
+        results["steps"] = time_steps(title, cases, steps, rounds, budget, quick, left_out)
     if cases := [case for case in CASES if wanted("modules") or wanted(case.name)]:
         title = "The same through nn.Sequential, a loss module and optim.SGD with zero_grad"
-        results["modules"] = time_steps(title, cases, installed(MODULES), rounds, budget)
+        modules = installed(MODULES, left_out)
+        results["modules"] = time_steps(title, cases, modules, rounds, budget, quick, left_out)
+    if wanted("first-call"):
+        results["first_call_ms"] = time_first_calls(steps, 1 if quick else min(rounds, 3), quick, left_out)
     if wanted("lessons"):
         results["lessons"] = time_lessons(rounds, budget)
+    if wanted("end-to-end"):
+        results["end_to_end"] = time_end_to_end(min(rounds, 3), quick, left_out)
     if wanted("memory"):
         results["memory"] = measure_memory(found)
     if wanted("import"):
-        results["import_ms"] = measure_imports(found, 1 if options.quick else 7, with_peers=not options.quick)
+        results["import_ms"] = measure_imports(found, 1 if quick else 7, with_peers=not quick)
+    if options.scaling:
+        time_scaling(steps, rounds, budget, quick, left_out, options.json.with_name("scaling.json"))
+    results["left_out"] = left_out
+    if left_out:
+        print("\nLeft out:", *(f"  {name}: {why}" for name, why in left_out.items()), sep="\n")
+    if quick:
+        print("\n--quick: numba, torch.compile and tinygrad in one row; they and the peers in one variant")
     options.json.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nwritten: {options.json}")
     return 0

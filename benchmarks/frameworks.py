@@ -1,7 +1,8 @@
 """The contestants: each function turns a case into training steps, as that framework's users write them.
 
 Peers are imported by name at run time; one that is not installed is simply absent. A framework may offer
-several variants of a step (number of threads, donation): all are timed, the quickest represents it.
+several variants of a step (number of threads, donation): all are timed, the quickest represents it. A compiled
+step is made once and shared by the rounds, each of which puts the initial parameters back first.
 """
 
 import ctypes
@@ -34,12 +35,21 @@ Start = Callable[[], Run]  # makes a fresh training from the initial parameters
 
 @dataclass(frozen=True)
 class Framework:
-    """A contestant; ``on_numpy`` if its memory is NumPy's, ``variants`` gives its ways to run a case."""
+    """A contestant; ``on_numpy`` if its memory is NumPy's, ``variants`` gives its ways to run a case.
+
+    ``slow`` if it compiles for seconds, with LLVM, a C++ compiler or clang: ``--quick`` asks it for one row. A peer that
+    is slow may find no such compiler here: its failure leaves it out, with the reason.
+    """
 
     name: str
     version: str
     on_numpy: bool
     variants: Callable[[Case], dict[str, Start]]
+    slow: bool = False
+
+
+class Unavailable(Exception):
+    """A contestant that is installed, but cannot run here; the message says why."""
 
 
 Threads = tuple[int, Callable[[int], object]]  # the default number of threads, and how to set it
@@ -103,31 +113,62 @@ def optim_step(torch: Any, F: Any, case: Case, optimizer: Any, params: Any, x: A
     return loss
 
 
-def torch_like(name: str, module: str) -> Framework:
-    """PyTorch's API on raw tensors, eager: PyTorch itself and tinygrad_fr, the update by hand and by ``optim.SGD``."""
-    torch, F = importlib.import_module(module), importlib.import_module(module + ".nn.functional")
+Step = Callable[[Any, Any], Any]  # from a batch's inputs and targets to its loss
 
-    def start(case: Case, by_optimizer: bool) -> Run:
+
+def compiler(torch: Any, backend: str | None) -> Callable[[Step], Step]:
+    """``compile`` with a backend of tinygrad_fr's; None leaves the step eager."""
+    if backend is None:
+        return lambda step: step
+    try:
+        torch.compile(backend=backend)
+    except (ImportError, ValueError) as error:
+        raise Unavailable(str(error)) from error
+    importlib.import_module(backend)  # the first call imports Numba, and is timed without that
+    return lambda step: torch.compile(step, backend=backend)
+
+
+def restore(torch: Any, params: Any, arrays: Params) -> None:
+    """Put the initial numbers back where the parameters are."""
+    with torch.no_grad():
+        for p, a in zip(params, arrays, strict=True):
+            p.copy_(torch.tensor(a))
+
+
+def torch_like(name: str, module: str, backend: str | None = None) -> Framework:
+    """PyTorch's API on raw tensors: PyTorch and tinygrad_fr, eager or compiled, the update by hand and by ``optim.SGD``."""
+    torch, F = importlib.import_module(module), importlib.import_module(module + ".nn.functional")
+    compiled = compiler(torch, backend)
+
+    def make(case: Case, by_optimizer: bool) -> tuple[Step, Any, Any, Any]:
         arrays, x_array, y_array = case.data()
         params = [torch.tensor(a, requires_grad=True) for a in arrays]
-        x, y = torch.tensor(x_array), torch.tensor(y_array)
         optimizer = torch.optim.SGD(params, lr=case.lr)
-        return Run(
-            (lambda: optim_step(torch, F, case, optimizer, params, x, y))
-            if by_optimizer
-            else (lambda: train_step(torch, F, case, params, x, y)),
-            lambda: [p.detach().numpy() for p in params],
-        )
+
+        def step(x: Any, y: Any) -> Any:
+            if by_optimizer:
+                return optim_step(torch, F, case, optimizer, params, x, y)
+            return train_step(torch, F, case, params, x, y)
+
+        return compiled(step), params, torch.tensor(x_array), torch.tensor(y_array)
+
+    made = cache(make) if backend is not None else make
+
+    def start(case: Case, by_optimizer: bool) -> Run:
+        step, params, x, y = made(case, by_optimizer)
+        restore(torch, params, case.data()[0])
+        return Run(partial(step, x, y), lambda: [p.detach().numpy() for p in params])
 
     is_torch = module == "torch"
     threads = (torch.get_num_threads(), torch.set_num_threads) if is_torch else openblas()
-    version = str(getattr(torch, "__version__", "?"))
+    version = metadata.version("numba") if backend == "numba" else str(getattr(torch, "__version__", "?"))
     by_hand_, by_optim = (by_threads(partial(start, by_optimizer=b), threads) for b in (False, True))
     return Framework(
         name,
         version,
-        not is_torch,
+        not is_torch and backend is None,  # a program plans its memory when it is made, and holds it
         lambda case: by_hand_(case) | {f"{label}, SGD".lstrip(", "): s for label, s in by_optim(case).items()},
+        slow=backend == "numba",
     )
 
 
@@ -140,32 +181,75 @@ def module_step(model: Any, criterion: Any, optimizer: Any, x: Any, y: Any) -> A
     return loss
 
 
-def with_modules(name: str, module: str) -> Framework:
+def with_modules(name: str, module: str, backend: str | None = None) -> Framework:
     """The same models as ``nn.Sequential``, with a loss module and ``optim.SGD``; PyTorch and tinygrad_fr."""
     torch = importlib.import_module(module)
+    compiled = compiler(torch, backend)
 
-    def start(case: Case) -> Run:
+    def make(case: Case) -> tuple[Step, Any, Any, Any]:
         arrays, x_array, y_array = case.data()
         activation, last, loss = case.modules
         layers: list[Any] = []
-        for number, (w, b) in enumerate(zip(arrays[::2], arrays[1::2], strict=True), 1):
+        for number, w in enumerate(arrays[::2], 1):
             layer = torch.nn.Linear(*w.shape)
-            with torch.no_grad():
-                layer.weight.copy_(torch.tensor(np.ascontiguousarray(w.T)))
-                layer.bias.copy_(torch.tensor(b))
             follows = last if 2 * number == len(arrays) else activation
             layers += [layer] if follows == "Identity" else [layer, getattr(torch.nn, follows)()]
         model, criterion = torch.nn.Sequential(*layers), getattr(torch.nn, loss)()
         optimizer = torch.optim.SGD(model.parameters(), lr=case.lr)
-        x, y = torch.tensor(x_array), torch.tensor(y_array)
-        return Run(
-            lambda: module_step(model, criterion, optimizer, x, y),
-            lambda: [p.detach().numpy().T for p in model.parameters()],
-        )
+
+        def step(x: Any, y: Any) -> Any:
+            return module_step(model, criterion, optimizer, x, y)
+
+        return compiled(step), list(model.parameters()), torch.tensor(x_array), torch.tensor(y_array)
+
+    made = cache(make) if backend is not None else make
+
+    def start(case: Case) -> Run:
+        step, params, x, y = made(case)
+        restore(torch, params, [np.ascontiguousarray(a.T) for a in case.data()[0]])
+        return Run(partial(step, x, y), lambda: [p.detach().numpy().T for p in params])
 
     is_torch = module == "torch"
     threads = (torch.get_num_threads(), torch.set_num_threads) if is_torch else openblas()
-    return Framework(name, str(getattr(torch, "__version__", "?")), not is_torch, by_threads(start, threads))
+    version, on_numpy = str(getattr(torch, "__version__", "?")), not is_torch and backend is None
+    return Framework(name, version, on_numpy, by_threads(start, threads), slow=backend == "numba")
+
+
+def torch_compile() -> Framework:
+    """``torch.compile`` on the whole step, as one graph; inductor's wrapper in Python or in C++, whichever is quicker.
+
+    ``trace_autograd_ops`` lets Dynamo trace ``loss.backward()``, if the loss is returned detached; without it the graph
+    breaks there. ``torch.func.grad_and_value``, one graph too, was tried and was slower. With ``optim.SGD`` the graph
+    breaks at ``zero_grad``, and the XOR step was slower than eager.
+    """
+    torch: Any = importlib.import_module("torch")
+    F = importlib.import_module("torch.nn.functional")
+    dynamo: Any = importlib.import_module("torch._dynamo")
+    importlib.import_module("torch._inductor.compile_fx")  # as for Numba
+    if hasattr(dynamo.config, "trace_autograd_ops"):
+        dynamo.config.trace_autograd_ops = True
+
+    @cache
+    def compiled(case: Case, cpp_wrapper: bool) -> Any:
+        def step(params: Any, x: Any, y: Any) -> Any:
+            return train_step(torch, F, case, params, x, y).detach()
+
+        return torch.compile(step, dynamic=False, options={"cpp_wrapper": cpp_wrapper})
+
+    def start(case: Case, cpp_wrapper: bool) -> Run:
+        arrays, x_array, y_array = case.data()
+        params = [torch.tensor(a, requires_grad=True) for a in arrays]
+        arguments = params, torch.tensor(x_array), torch.tensor(y_array)
+        return Run(partial(compiled(case, cpp_wrapper), *arguments), lambda: [p.detach().numpy() for p in params])
+
+    threads = torch.get_num_threads(), torch.set_num_threads
+    python, cpp = (by_threads(partial(start, cpp_wrapper=wrapper), threads) for wrapper in (False, True))
+
+    def variants(case: Case) -> dict[str, Start]:
+        dynamo.reset()  # it keeps at most eight programs of one function
+        return python(case) | {f"{label}, C++ wrapper": s for label, s in cpp(case).items()}
+
+    return Framework("torch.compile", str(torch.__version__), False, variants, slow=True)
 
 
 def pytorch_names(xp: Any, **own: Any) -> SimpleNamespace:
@@ -228,6 +312,46 @@ def jax_jit() -> Framework:
         False,
         lambda case: {"kept": starter(case, ()), "donated": starter(case, (0,))},
     )
+
+
+def tinygrad_jit() -> Framework:
+    """tinygrad (not tinygrad_fr) on its CPU device: the step under ``TinyJit``, parameters realised in place.
+
+    Its search for quicker kernels is off, as it is when tinygrad is installed: a search takes minutes for the larger
+    rows. tinygrad reads BEAM=1 in the environment.
+    """
+    tinygrad: Any = importlib.import_module("tinygrad")
+    make = partial(tinygrad.Tensor, device="CPU")
+    own = {name: getattr(tinygrad.Tensor, name) for name in ("sigmoid", "relu", "cross_entropy")}
+    names = pytorch_names(tinygrad.Tensor, **own)
+
+    @cache
+    def compiled(case: Case) -> tuple[Any, Any, Any, Any]:
+        arrays, x_array, y_array = case.data()
+        params = [make(a).realize() for a in arrays]
+
+        def update(x: Any, y: Any) -> Any:
+            loss = case.forward(names, names, params, x, y)
+            for p, g in zip(params, loss.gradient(*params), strict=True):
+                p.assign(p - case.lr * g)
+            return loss.realize(*params)
+
+        return tinygrad.TinyJit(update), params, make(x_array).realize(), make(one_hot(y_array, case)).realize()
+
+    def start(case: Case) -> Run:
+        update, params, x, y = compiled(case)
+        for p, a in zip(params, case.data()[0], strict=True):
+            p.assign(make(a)).realize()
+        device = tinygrad.Device["CPU"]
+
+        def step() -> Any:
+            loss = update(x, y)
+            device.synchronize()  # the step runs in a thread of the device
+            return loss
+
+        return Run(step, lambda: [p.numpy() for p in params])
+
+    return Framework("tinygrad", metadata.version("tinygrad"), False, lambda case: {"": lambda: start(case)}, slow=True)
 
 
 def mygrad() -> Framework:
@@ -299,16 +423,34 @@ CONTESTANTS: Contestants = {
 }
 
 
+COMPILED: Contestants = {
+    "compiled": (SUBJECT, lambda: torch_like("compiled", SUBJECT, "numpy")),
+    "numba": (SUBJECT, lambda: torch_like("numba", SUBJECT, "numba")),
+    "torch.compile": ("torch", torch_compile),
+    "tinygrad": ("tinygrad", tinygrad_jit),
+}
+"""Compilers of whole steps, beside JAX: ``tinygrad_fr.compile`` with its two backends, and peers."""
+
+
+ORDER = ("NumPy", SUBJECT, "compiled", "numba", "PyTorch", "torch.compile", "JAX", "tinygrad", "MyGrad", "autograd")
+STEPS: Contestants = {name: (CONTESTANTS | COMPILED)[name] for name in ORDER}
+"""Those that train: everyone."""
+
 MODULES: Contestants = {
     "NumPy": ("numpy", hand_written),
     SUBJECT: (SUBJECT, lambda: with_modules(SUBJECT, SUBJECT)),
+    "compiled": (SUBJECT, lambda: with_modules("compiled", SUBJECT, "numpy")),
+    "numba": (SUBJECT, lambda: with_modules("numba", SUBJECT, "numba")),
     "PyTorch": ("torch", lambda: with_modules("PyTorch", "torch")),
 }
 """Those that offer layers, losses and optimisers as objects."""
 
+SUBJECTS = (SUBJECT, "compiled", "numba")
+"""The columns of tinygrad_fr."""
 
-def installed(contestants: Contestants = CONTESTANTS) -> dict[str, Framework]:
-    """The contestants that can be imported here; one that is present but broken fails loudly."""
+
+def installed(contestants: Contestants, left_out: dict[str, str]) -> dict[str, Framework]:
+    """The contestants that can run here, why others cannot in ``left_out``; one that is present but broken fails loudly."""
     found: dict[str, Framework] = {}
     for name, (module, make) in contestants.items():
         try:
@@ -316,6 +458,8 @@ def installed(contestants: Contestants = CONTESTANTS) -> dict[str, Framework]:
         except ModuleNotFoundError as error:
             if error.name != module:
                 raise
+        except Unavailable as error:
+            left_out[name] = str(error)
     return found
 
 
