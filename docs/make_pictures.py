@@ -40,6 +40,7 @@ def photograph(page: str, step: int) -> None:
         copy = Path(folder) / page
         copy.write_text(text.replace("</body>", f"<script>{moved}</script></body>"), encoding="utf-8")
         options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1400,760", "--screenshot=page.png"]
+        options.append("--virtual-time-budget=2000")  # until everything lies still: the same picture each time
         subprocess.run([chromium, *options, copy.as_uri()], check=True, capture_output=True)
 
 
@@ -90,6 +91,14 @@ deep = nn.Sequential(*[layer for _ in range(10) for layer in (nn.Linear(16, 16),
 loss = nn.functional.mse_loss(deep(torch.randn(64, 16)), torch.randn(64, 1))
 report = diagnose(deep, loss)
 plots.gradient_norms(report, path="vanishing.png")
+
+torch.manual_seed(0)
+dead = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+nn.init.constant_(dead[0].bias, -10.0)
+with watch() as watched:
+    loss = nn.functional.mse_loss(dead(torch.rand(50, 4)), torch.ones(50, 1))
+report = diagnose(dead, watched.snapshot(loss, model=dead))
+draw(report.snapshot, marks=report.marks, view="both", collapse=True).render("marks.svg")
 
 # -- plots -----------------------------------------------------------------------------------------------------------------
 

@@ -37,9 +37,73 @@ def number(value: float, requires_grad: bool = True) -> tg.Tensor:
     return tg.tensor(float(value), dtype=tg.float64, requires_grad=requires_grad)
 
 
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said without `lang=` is said in English, whoever runs the tests."""
+    monkeypatch.setenv("LC_ALL", "C")
+
+
 def array(*shape: int, seed: int = 0, requires_grad: bool = True) -> tg.Tensor:
     values = np.random.default_rng([seed, *shape]).normal(size=shape)
     return tg.tensor(values, dtype=tg.float64, requires_grad=requires_grad)
+
+
+ARGUMENTS = {"frac": 2} | dict.fromkeys("hat bar tilde text mathtt mathrm mathcal operatorname sqrt".split(), 1)
+"""How many arguments a command of LaTeX takes; the signs and letters of `SIGNS` take none."""
+SIGNS = set(
+    "displaystyle partial sigma sum prod cdot times odot top tanh exp ln log max min left right quad alpha beta eta theta "
+    "lambda mu nu pi ldots dots lvert rvert ne le ge lt gt land lor lnot in infty".split()
+)
+
+
+def compiles(latex: str) -> None:
+    """Read a formula as TeX would: groups that close, known commands with their arguments, one exponent, one index a piece."""
+    tokens = re.findall(r"\\[A-Za-z]+|\\.|[^\s\\]", re.sub(r"\\text\{[^{}]*\}", r"\\text{t}", latex))
+
+    def group(i: int, end: str) -> int:
+        seen: set[str] = set()  # what the piece before has already
+        while i < len(tokens) and tokens[i] != end:
+            token = tokens[i]
+            assert token not in ("}", "\\end"), f"{token} closes nothing in {latex}"
+            if token in "^_":
+                assert token not in seen, f"double {token} in {latex}"
+                seen.add(token)
+                i = argument(i + 1)
+            elif token in "'&":
+                assert token == "'" or end == "\\end", f"& outside of an alignment in {latex}"
+                i += 1
+            else:
+                seen = set()
+                i = argument(i)
+        assert end == "" or i < len(tokens), f"{end} is missing in {latex}"
+        return i
+
+    def argument(i: int) -> int:
+        assert i < len(tokens) and tokens[i] not in "}^_&", f"an argument is missing in {latex}"
+        token = tokens[i]
+        if token == "{":
+            return group(i + 1, "}") + 1
+        if token == "\\begin":
+            name = "".join(tokens[i + 1 : tokens.index("}", i) + 1])
+            i = group(i + len(name) + 1, "\\end")
+            assert "".join(tokens[i + 1 : i + 1 + len(name)]) == name, f"{name} is not what ends in {latex}"
+            return i + 1 + len(name)
+        if len(token) > 1 and token[1].isalpha():
+            assert token[1:] in SIGNS | ARGUMENTS.keys(), f"{token} is unknown in {latex}"
+            for _ in range(ARGUMENTS.get(token[1:], 0)):
+                i = argument(i + 1) - 1
+        return i + 1
+
+    assert group(0, "") == len(tokens)
+
+
+@pytest.mark.parametrize(
+    "broken", [r"\frac{1}", r"a^b^c", r"{a", r"a}", r"\begin{aligned} a \end{matrix}", r"\sigmma(x)", r"x_", r"\hat"]
+)
+def test_the_reader_of_latex_refuses_what_tex_would(broken: str) -> None:
+    compiles(r"\frac{\partial L}{\partial w_1} = \hat{y}^2_{ij} + \sigma'(z)")
+    with pytest.raises(AssertionError):
+        compiles(broken)
 
 
 def well_formed(d: Derivation) -> None:
@@ -51,7 +115,7 @@ def well_formed(d: Derivation) -> None:
         assert formulas
         for found in formulas:
             line = next(filter(None, found))
-            assert line.count("{") == line.count("}"), line
+            compiles(line)
             assert line.isascii() or r"\text" in line, line
             if convert is not None:
                 ET.fromstring(convert(line.replace("{aligned}", "{align*}")))
@@ -141,6 +205,13 @@ def test_s2_in_french() -> None:
     for word in WORDS["en"].values():
         assert len(word) < 4 or word in WORDS["fr"].values() or word not in found.text
     well_formed(found)
+
+
+def test_the_language_is_the_users_own_as_in_drawings_and_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert s2().text == s2(lang="fr").text != s2(lang="en").text
+    monkeypatch.setenv("LC_ALL", "C")
+    assert s2().text == s2(lang="en").text
 
 
 def test_s2_as_latex_and_markdown() -> None:
@@ -473,6 +544,26 @@ def test_a_users_function_has_a_value_and_no_formula() -> None:
     assert "  q = Square(v)\n    = 2.25\n" in found.text
     assert "  ∂q/∂v = 3\n" in found.text
     assert found.value == found.exact.item() == 6
+
+
+def test_the_outputs_of_a_users_function_are_factors_of_their_own() -> None:
+    class SumAndProduct(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, a: tg.Tensor, b: tg.Tensor) -> tuple[tg.Tensor, tg.Tensor]:
+            ctx.save_for_backward(a, b)
+            return a + b, a * b
+
+        @staticmethod
+        def backward(ctx: Any, of_sum: tg.Tensor, of_product: tg.Tensor) -> tuple[tg.Tensor, tg.Tensor]:
+            a, b = ctx.saved_tensors
+            return of_sum + of_product * b, of_sum + of_product * a
+
+    a, b = number(2), number(5)
+    s, p = SumAndProduct.apply(a, b)
+    found = derivation(3 * s + 4 * p, a)
+    assert "∂ℒ/∂a = ∂ℒ/∂p · ∂p/∂a + ∂ℒ/∂s · ∂s/∂a" in found.text
+    assert {factor.name: factor.exact for factor in found.factors} == {"∂ℒ/∂p": 4, "∂p/∂a": 5, "∂ℒ/∂s": 3, "∂s/∂a": 1}
+    assert found.value == found.exact.item() == 23
 
 
 # -- what cannot be derived --------------------------------------------------------------------------------------------

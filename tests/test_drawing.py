@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Callable
@@ -29,6 +30,7 @@ import tinygrad_fr as tg
 from examples import draw_error, draw_graph, draw_modules
 from examples import draw_network as draw_network_lesson
 from tinygrad_fr import nn, optim
+from tinygrad_fr.diagnosis import diagnose
 from tinygrad_fr.operation import REGISTRY
 from tinygrad_fr.recording import record
 from tinygrad_fr.testing import Draw, cases
@@ -325,7 +327,7 @@ def test_arrays_are_shown_in_little_room() -> None:
     assert row[1].numbers == (("1", "0"), ("0", "1"))  # zeros and ones without decimals
     heat, stats = rows_of(label, np.linspace(-1, 1, 784 * 20).reshape(784, 20), Style(lang="fr"))
     assert (len(heat[1].heat), len(heat[1].heat[0])) == (8, 20)
-    assert stats[0].text.startswith("min −1   moy. ") and stats[0].text.endswith("   max 1")
+    assert stats[0].text.startswith("min −1   moy. ") and stats[0].text.endswith("   max 1\u00a0")
     levels = [level for line in heat[1].heat for level in line]
     assert levels == sorted(levels) and levels[0] == -3 and levels[-1] == 4
     image, _ = rows_of(label, np.zeros((1, 784)), Style(), image=True)
@@ -343,7 +345,7 @@ def test_nan_and_infinite_values_are_marked() -> None:
     values = np.zeros((30, 40))
     values[0, 0], values[1] = np.nan, np.inf
     heat, stats, mark = rows_of(label, values, Style())
-    assert heat[1].heat[0][0] is None and "1 NaN, 40 ∞" in mark[0].text and stats[0].text == "min 0   mean 0   max 0"
+    assert heat[1].heat[0][0] is None and "1 NaN, 40 ∞" in mark[0].text and stats[0].text == "min 0   mean 0   max 0\u00a0"
     assert rows_of(label, np.full(100, np.nan), Style())[-1][0].text == "100 NaN"
 
 
@@ -370,8 +372,8 @@ def test_any_array_can_be_shown(seed: int) -> None:
 def well_formed(drawing: Drawing) -> None:
     """Each HTML-like label is XML, and the plain layout too."""
     assert drawing.picture is not None
-    for line in drawing.source.splitlines():
-        for label in re.findall(r"label=<(.*?)>(?:, \w+=\"|\])", line):
+    for line in drawing.source.split("\n"):
+        for label in re.findall(r"label=<(.*?)>(?:, \w+=\"|\]$)", line):
             ET.fromstring(f"<label>{label}</label>")
     ET.fromstring(svg(drawing.picture))
 
@@ -489,10 +491,13 @@ def lattice(n: int) -> tg.Tensor:
 @pytest.mark.parametrize("view", ["forward", "both"])
 @pytest.mark.parametrize("make", [chain, lattice])
 def test_a_thousand_nodes_are_collapsed_by_themselves(make: Callable[[int], tg.Tensor], view: Any, tmp_path: Path) -> None:
-    drawing = draw(make(500), view=view, lang="en")
+    graph = make(500)
+    before = time.process_time()  # of this process alone, however busy the machine is
+    drawing = draw(graph, view=view, lang="en")
     assert drawing.picture is not None
     assert len(drawing.picture.boxes) <= ROOM and " quantities drawn in " in drawing.picture.caption
     assert drawing.render(tmp_path / "large.svg").stat().st_size < 400_000
+    assert time.process_time() - before < 3
 
 
 def test_small_graphs_are_drawn_whole_and_large_ones_on_request() -> None:
@@ -528,6 +533,83 @@ def test_a_model_called_in_a_circle() -> None:
     well_formed(drawing)
 
 
+# -- what goes wrong is marked -------------------------------------------------------------------------------------------
+
+
+def ill() -> dict[str, Snapshot]:
+    """A graph with each illness, and a healthy one."""
+    x = tg.tensor([[1.0, 2.0], [-1.0, 0.5], [0.5, -2.0], [2.0, 1.0]])
+    w = tg.tensor([[0.5, -0.25], [0.75, 0.5]], requires_grad=True)
+    b = tg.tensor([0.0, -10.0], requires_grad=True)
+    losses = {
+        "dead": tg.relu(x @ w + b).sum(),
+        "saturated": tg.tanh(100 * (x @ w)).sum(),
+        "vanishing": (1e-9 * (x @ w)).sum(),
+        "exploding": (1e5 * (x @ w)).sum(),
+        "nan": tg.exp(tg.log(x @ w)).sum(),
+        "": tg.tanh(x @ w).sum(),
+    }
+    return {kind: Snapshot(loss) for kind, loss in losses.items()}
+
+
+def marked(drawing: Drawing) -> dict[str, list[str]]:
+    """The marks of each box that has any, and their colour is never theirs alone."""
+    assert drawing.picture is not None
+    cells = {box.id: [cell for row in box.rows for cell in row if cell.text.startswith("! ")] for box in drawing.picture.boxes}
+    assert all(cell.role == "mark" and cell.bold for found in cells.values() for cell in found)
+    assert any(word.startswith("!") for _, word in drawing.picture.legend) == any(cells.values())
+    return {id: [cell.text[2:] for cell in found] for id, found in cells.items() if found}
+
+
+@pytest.mark.parametrize(
+    ("kind", "en", "fr"),
+    [
+        ("dead", "dead neurons: 50 %", "neurones morts\u00a0: 50 %"),
+        ("saturated", "saturated: 88 %", "saturation\u00a0: 88 %"),  # one product of eight is 0
+        ("vanishing", "vanishing gradient", "disparition du gradient"),
+        ("exploding", "exploding gradient", "explosion du gradient"),
+        ("nan", "the first NaN or ∞", "le premier NaN ou ∞"),
+    ],
+)
+def test_each_illness_has_its_mark_in_both_languages(kind: str, en: str, fr: str) -> None:
+    for lang, word in (("en", en), ("fr", fr)):
+        drawing = draw(ill()[kind], view="both", lang=lang)  # type: ignore[arg-type]
+        found = marked(drawing)
+        assert sum(texts.count(word) for texts in found.values()) == 1, found
+        assert f">! {word}</" in drawing.source and THEMES["light"]["mark"] in drawing.source
+        assert f"! {word}" in svg(drawing.picture)  # type: ignore[arg-type]
+        assert not marked(draw(ill()[kind], view="both", marks=False, lang=lang))  # type: ignore[arg-type]
+        well_formed(drawing)
+
+
+def test_what_is_healthy_has_no_mark_and_a_forward_view_marks_what_values_tell() -> None:
+    assert not marked(draw(ill()[""], view="both"))
+    assert not marked(neurons(view="both")) and not marked(xor(view="both"))
+    assert not marked(draw(tg.tensor(1e-9) * tg.tensor(2.0, requires_grad=True)))  # nobody asked for its gradient
+    assert marked(draw(ill()["dead"]))
+
+
+def test_a_diagnosis_gives_its_marks_and_boxes_gather_those_of_their_parts() -> None:
+    tg.manual_seed(0)
+    net = nn.Sequential(*(module for _ in range(10) for module in (nn.Linear(16, 16), nn.Sigmoid())), nn.Linear(16, 1))
+    with watch() as seen:
+        loss = nn.functional.mse_loss(net(tg.randn(64, 16)), tg.randn(64, 1))
+    report = diagnose(net, seen.snapshot(loss, model=net), lang="en")
+    assert report.snapshot is not None and {verdict.kind for verdict in report.verdicts} == {"vanishing"}
+    ids = {f"v{id}" for id in report.marks if isinstance(id, int)}
+    drawing = draw(report.snapshot, view="both", marks=report.marks, collapse=False, lang="en")
+    assert set(marked(drawing)) == ids and ids
+    boxes = draw(report.snapshot, view="both", marks=report.marks, collapse=True, depth=1, lang="en")
+    assert any(found == ["vanishing gradient"] for found in marked(boxes).values())
+
+
+def test_tiny_gradients_have_a_norm() -> None:
+    """Squared in float32, 10⁻³⁰ would be 0."""
+    net = nn.Sequential(nn.Linear(1, 1))
+    loss = (net(tg.ones(1, 1)) * 1e-30).sum()
+    assert "‖grad‖ 1.41e−30" in texts(draw(loss, model=net, view="both", collapse=True, lang="en"))
+
+
 # -- a forward pass that fails -------------------------------------------------------------------------------------------
 
 
@@ -540,7 +622,9 @@ def test_a_failure_is_drawn_up_to_where_it_failed() -> None:
         assert drawing.picture is not None
         failed = drawing.picture.boxes[-1]
         assert failed.kind == "failed" and failed.rows[0][0].text == "ERREUR · linear"
-        assert "in_features=4" in failed.rows[1][0].text.replace("\n", " ")
+        assert failed.rows[1][0].text == "Le moteur dit, en anglais\u00a0:"
+        quoted = failed.rows[2][0].text.replace("\n", " ")
+        assert quoted.startswith("«\u00a0linear(") and "in_features=4" in quoted and quoted.endswith("\u00a0»")
         assert drawing.picture.caption == "La propagation avant s'arrête à linear"
         assert "X·Wᵗ+b" in texts(drawing) and "tanh" in texts(drawing)
         well_formed(drawing)
@@ -785,6 +869,7 @@ def test_everything_can_be_read(theme: str) -> None:
     for ink in ("ink", "soft", "value", "gradient"):
         for paper in ("background", "parameter", "constant", "operation"):
             assert contrast(colours[ink], colours[paper]) > 4.5, (ink, paper)
+    assert contrast(colours["background"], colours["mark"]) > 4.5
 
 
 def test_colour_is_never_the_only_sign() -> None:

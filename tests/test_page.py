@@ -75,6 +75,19 @@ def deep(layers: int) -> Snapshot:
     return watched.snapshot(loss, model=net)
 
 
+def ill() -> Snapshot:
+    """A unit that is dead, a layer that saturates, a gradient that explodes."""
+    w, b = leaf([[-1.0, 0.5], [0.25, 2.0]]), leaf([0.0, -10.0])
+    return Snapshot((tg.tanh(1e5 * tg.relu(w + b)) + 1e5 * w).sum())
+
+
+def failed() -> Snapshot:
+    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(4, 1))
+    with pytest.raises(RuntimeError) as caught:
+        net(tg.ones(5, 2))
+    return Snapshot.of_error(caught.value, model=net)
+
+
 # -- the file ----------------------------------------------------------------------------------------------------------
 
 
@@ -123,7 +136,7 @@ def test_what_is_asked_wrongly_is_said_and_nothing_is_written(tmp_path: Path) ->
         snapshot.html(file, digits=5)
     with pytest.raises(TypeError, match=r"optim\.SGD\(parameters, lr=0\.1\), got float"):
         snapshot.html(file, optimizer=0.1)  # type: ignore[arg-type]
-    with pytest.raises(OSError):
+    with pytest.raises(RuntimeError, match="nowhere does not exist"):
         snapshot.html(tmp_path / "nowhere" / "page.html")
     assert file.read_text() == "as before"
     assert snapshot.html(str(file), title={"fr": "Deux fois"}) == file
@@ -363,6 +376,17 @@ def test_finite_differences_name_a_kink_sample_large_arrays_and_stop_in_time() -
     assert differences(Snapshot((half * half).sum()))[1].tolerance == 3e-2
 
 
+def test_finite_differences_take_a_smaller_step_where_the_loss_bends_fast() -> None:
+    x = leaf([-3e-6, 0.0, 2e-6])
+    y = tg.tanh(1e5 * x)
+    snapshot = Snapshot((1e3 * y).sum())
+    check = differences(snapshot)[1]
+    assert all(gap < check.tolerance for *_, gap, _ in check.rows), check.rows
+    assert snapshot["x"].gradient is not None
+    snapshot["x"].gradient *= 1.01  # and a wrong gradient is still found
+    assert all(gap > check.tolerance for *_, gap, _ in differences(snapshot)[1].rows)
+
+
 def kinds(snapshot: Snapshot) -> set[str]:
     return {mark.kind for found in marks(snapshot).values() for mark in found}
 
@@ -502,6 +526,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "twice": step_through.twice().html(folder / "twice.html", lang="en"),
         "bias": broadcasting().html(folder / "bias.html", lang="en"),
         "deep": deep(20).html(folder / "deep.html", lang="en"),
+        "ill": ill().html(folder / "ill.html", lang="en"),
+        "failed": failed().html(folder / "failed.html", lang="en"),
     }
 
 
@@ -625,14 +651,27 @@ def test_broadcasting_shows_its_axis_and_the_sum(reader: Reader, pages: dict[str
 def test_finite_differences_marks_and_the_preview(reader: Reader, pages: dict[str, Path], tmp_path: Path) -> None:
     reader.open(pages["s2"])
     reader.go(40)
+    ticks = reader.page.locator("#drawing .tick.agrees")
+    assert ticks.count() == 0 and not reader.page.is_visible("#ticks")
     reader.page.check("#checks")
-    assert "✓ agrees" in reader.panel()
+    assert "✓ agrees" in reader.panel() and reader.page.is_visible("#ticks")
+    known = [v for phase, v in data_of(pages["s2"])["steps"][:40] if phase == "backward"]
+    assert ticks.count() == len(known) - 1 == ticks.locator("text=✓").count()  # of all gradients so far, but the loss's own
+    assert "Finite differences ✓ agrees" in reader.node("ŷ").get_attribute("aria-label")
     reader.go(reader.steps)
     assert "Preview" in reader.panel() and "0.1" in reader.page.input_value("#rate")
     before = reader.numbers()
     reader.page.fill("#rate", "2")
     reader.press("Enter")
     assert reader.numbers() != before
+    v = leaf(3.0)
+    wrong = Snapshot(tg.tanh(v) * 2)
+    wrong["v"].gradient *= 2  # type: ignore[operator]  # it is an array
+    reader.open(wrong.html(tmp_path / "wrong.html", lang="en"))
+    reader.page.check("#checks")
+    reader.go(reader.steps)
+    assert reader.node("v").locator(".tick.differs").text_content() == "✗"
+    assert reader.page.locator("#drawing .tick.agrees").count() == 1
     w = leaf([-1.0, 0.0, 2.0])
     b = leaf([0.0, -10.0, 0.0])
     a = tg.relu(w + b)
@@ -650,7 +689,7 @@ def test_the_french_page_has_no_english_left(reader: Reader, pages: dict[str, Pa
     english = set().union(*(words(text) for text in WORDS["en"].values()))
     french = set().union(*(words(text) for text in WORDS["fr"].values()))
     foreign = (english | ENGLISH) - french - SAME
-    for name in ("xor", "twice", "bias"):
+    for name in ("xor", "twice", "bias", "ill", "failed"):
         reader.open(pages[name])
         reader.page.click("[data-lang=fr]")
         for box in ("#labels", "#checks"):
@@ -668,7 +707,7 @@ def test_the_french_page_has_no_english_left(reader: Reader, pages: dict[str, Pa
                 seen |= reader.said()
             reader.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
             seen |= reader.said()
-        called = set().union(*(words(v.get("called", "")) for v in data_of(pages[name])["vertices"]))
+        called = set().union(*(words(f"{v.get('called', '')} {v.get('name', '')}") for v in data_of(pages[name])["vertices"]))
         left = {text for text in seen if words(text) & foreign - called}
         assert not left
         assert not {text for text in seen if re.search(r"\d\.\d", text)}, "a decimal point in French"
@@ -794,11 +833,12 @@ def test_a_large_graph_folds_its_modules_and_opens_the_one_of_the_step(reader: R
 
 
 def test_a_failure_a_function_of_ones_own_and_dark_colours(reader: Reader, tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError) as caught:
-        nn.Sequential(nn.Linear(2, 3), nn.Linear(4, 1))(tg.ones(5, 2))
-    reader.open(Snapshot.of_error(caught.value).html(tmp_path / "failed.html", lang="fr"))
+    reader.open(failed().html(tmp_path / "failed.html", lang="fr"))
     reader.press("End")
-    assert "La propagation avant s'arrête ici" in reader.panel() and "in_features=4" in reader.panel()
+    assert "La propagation avant s'arrête ici" in reader.panel()
+    assert "On ne peut pas calculer linear à partir de" in reader.panel() and "1×4" in reader.panel()
+    quoted = reader.page.locator("#panel blockquote[lang=en]")
+    assert "Le moteur dit, en anglais" in reader.panel() and "in_features=4" in quoted.inner_text()
 
     class Double(tg.autograd.Function):
         @staticmethod

@@ -131,6 +131,13 @@ def test_losses_have_names_dashes_and_an_end() -> None:
     plots.loss_curve([], lang="en")
 
 
+def test_a_logarithmic_scale_has_plain_numbers_or_powers_of_ten() -> None:
+    near = written(plots.loss_curve([0.7, 0.3, 0.15], log=True, lang="fr")).splitlines()
+    assert {"0,2", "0,3", "0,5"} <= set(near) and not any("10" in text for text in near)
+    far = written(plots.loss_curve([1, 1e-6], log=True, lang="fr"))
+    assert "10^{-3}" in far and "0,001" not in far
+
+
 def test_functions_are_drawn_with_the_derivative_of_autograd() -> None:
     bell, cube = lambda x: np.exp(-x) / (1 + np.exp(-x)) ** 2, lambda x: 3 * x**2
     drawing = plots.activations(["sigmoid", nn.LeakyReLU(0.1), lambda x: x**3], low=-2, high=2, lang="fr")

@@ -239,6 +239,38 @@ def test_operations_of_every_kind_user_functions_and_long_chains() -> None:
     assert len(Snapshot(y.sum())) == 6002  # each number is its own
 
 
+class SumAndProduct(tg.autograd.Function):
+    """Two outputs of two inputs."""
+
+    @staticmethod
+    def forward(ctx: Any, a: tg.Tensor, b: tg.Tensor) -> tuple[tg.Tensor, tg.Tensor]:
+        ctx.save_for_backward(a, b)
+        return a + b, a * b
+
+    @staticmethod
+    def backward(ctx: Any, of_sum: tg.Tensor, of_product: tg.Tensor) -> tuple[tg.Tensor, tg.Tensor]:
+        a, b = ctx.saved_tensors
+        return of_sum + of_product * b, of_sum + of_product * a
+
+
+def test_each_output_of_a_user_function_brings_its_own_contribution() -> None:
+    a, b = tg.tensor(2.0, requires_grad=True), tg.tensor(5.0, requires_grad=True)
+    s, p = SumAndProduct.apply(a, b)
+    loss = 3 * s + 4 * p
+    snapshot = Snapshot(loss)
+    assert [v.name for v in snapshot if v.name] == ["a", "b", "s", "p", "loss"]
+    brought = {
+        (snapshot.source(link).name, snapshot.target(link).name): link.contribution
+        for link in snapshot.links
+        if snapshot.source(link).name in ("a", "b")
+    }
+    assert brought == {("a", "s"): 3, ("b", "s"): 3, ("a", "p"): 20, ("b", "p"): 8}
+    loss.backward()
+    assert (snapshot["a"].gradient, snapshot["b"].gradient) == (a.grad.item(), b.grad.item()) == (23, 11)
+    only, _ = SumAndProduct.apply(a, b)
+    assert [link.contribution for link in Snapshot(only * 2).uses_of(1)] == [2]
+
+
 def test_nothing_stays_alive() -> None:
     def run() -> None:
         net, x, y = network()

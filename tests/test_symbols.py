@@ -432,6 +432,7 @@ def test_numbers_in_place_of_names_read_back_as_well(tree: Any) -> None:
         (np.sum(X * Z), "Σ X ⊙ Z"), (np.sum(X) * x, "(Σ X) x"), (x * np.sum(X + Z, axis=0), "x Σᵢ (X + Z)"), (X.mT, "Xᵗ"),
         (np.sum(X, axis=(0, 1)), "Σ X"), (np.sum(np.sum(X, 1)), "Σ Σⱼ X"), (Symbol("A⁽¹⁾", (2, 3)).T, "A⁽¹⁾ᵗ"),
         (X[:, None], "X"), (X[1:, 0], "X[1:, 0]"), (X.reshape(-1), "reshape(X, −1)"), (np.array([1.0, 2.0]) * B, "[1 2] ⊙ B"),
+        (np.sum(x), "x"), (np.mean(x), "x"), (2 * np.mean(X[:1, :1]), "2X[:1, :1]"),  # one term is no sum
         (np.flip(X, 1), "flip(X, 1)"), (X.astype(np.float32).sum(0), "Σᵢ X"), (len(X) * X, "4X"), (X.shape[0] * X, "nX"),
     ],
 )  # fmt: skip

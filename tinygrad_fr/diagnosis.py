@@ -19,9 +19,9 @@ from tinygrad_fr.language import language
 from tinygrad_fr.nn.module import Module
 from tinygrad_fr.optim.optimizer import Optimizer
 from tinygrad_fr.tensor import Tensor, wrap
-from tinygrad_fr.visual.layers import Layer, Values, layers_of, norm, vertex_of
-from tinygrad_fr.visual.marks import Mark
-from tinygrad_fr.visual.snapshot import Snapshot, Vertex, watch
+from tinygrad_fr.visual.layers import Layer, layers_of, norm, vertex_of
+from tinygrad_fr.visual.marks import KINDS, Mark
+from tinygrad_fr.visual.snapshot import Snapshot, Values, Vertex, watch
 from tinygrad_fr.visual.terminal import cut, fitting, folded, histogram, number, percent, sparkline, wrapped
 
 # -- from where on something is an illness ---------------------------------------------------------------------------------
@@ -48,10 +48,6 @@ UPDATE = 1.0
 OVERSHOOT = 4.0
 """... and jumps over the minimum when its slope promises more than four times the loss: of a parabola ½κw² the step ηκw lowers
 the slope's line by ηκ²w², and gradient descent diverges where η > 2/κ, that is where ηκ²w² > 4 · ½κw²."""
-
-KINDS = ("nan", "exploding", "dead", "saturated", "vanishing")
-"""The illnesses, the gravest first."""
-
 
 # -- what is found ---------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,8 @@ class Cell(NamedTuple):
 
     Attributes:
         text: what it says; a picture of nothing but numbers has none.
-        role: "ink", "soft" (less important), "gradient", "mark" (white on black), which decide its colour.
+        role: "ink", "soft" (less important), "gradient", "mark" (light on dark: something is wrong), which decide its
+            colour.
         bold, size: how it is written.
         align: "left", "right" or "middle".
         numbers: rows of a table.
@@ -121,7 +122,7 @@ def rows_of(label: Cell, array: Values, style: Style, image: bool = False) -> li
     finite_values = array[np.isfinite(array)] if array.dtype.kind in "fc" else array
     if finite_values.size and array.dtype.kind != "c":
         low, mean, high = (brief(float(f(finite_values.astype(np.float64))), style) for f in (np.min, np.mean, np.max))
-        rows.append((label._replace(text=f"min {low}   {words['mean']} {mean}   max {high}", size=11, bold=False),))
+        rows.append((label._replace(text=f"min {low}   {words['mean']} {mean}   max {high}\u00a0", size=11, bold=False),))
     return rows + _not_finite(array)
 
 

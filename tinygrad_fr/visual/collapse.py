@@ -177,6 +177,6 @@ def _in_runs(groups: list[Group]) -> list[Group]:
 
 
 def summary(members: list[Vertex]) -> str:
-    """The operations of a group: `× 16 times`..., the most frequent first, in the order in which they appear."""
+    """The operations of a group in the order in which they appear, with their number where there are several: `@   + (2)`."""
     counts = Counter(v.symbol for v in members if v.kind == "operation")
     return "   ".join(f"{symbol} ({count})" if count > 1 else symbol for symbol, count in counts.items())

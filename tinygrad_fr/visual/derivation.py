@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_fr.language import language
 from tinygrad_fr.nn.module import Module
 from tinygrad_fr.tensor import Tensor
 from tinygrad_fr.visual import notation
@@ -120,7 +121,7 @@ def derivation(
     *,
     model: Module | None = None,
     names: Mapping[str, Tensor] | None = None,
-    lang: str = "en",
+    lang: str | None = None,
     form: str = "text",
     numbers: bool = True,
     digits: int = 3,
@@ -136,7 +137,7 @@ def derivation(
         wrt: the tensor, or its name; None for the gradient of every parameter and every pre-activation.
         model: names the parameters, as in `Snapshot`.
         names: names of your own, {"ŷ": y, "h₁": h1}. With them, other intermediate results go unnamed.
-        lang: "en" or "fr".
+        lang: "en" or "fr"; the user's own if left out.
         form: what `print` shows: "text", "markdown" or "latex".
         numbers: whether the formulas are followed by their numbers.
         digits: the significant digits of the numbers.
@@ -149,7 +150,7 @@ def derivation(
     >>> x, y = torch.tensor(2.0), torch.tensor(5.0)
     >>> w = torch.tensor(3.0, requires_grad=True)
     >>> a = w * x
-    >>> print(derivation((a - y) ** 2, w))
+    >>> print(derivation((a - y) ** 2, w, lang="en"))
     Forward pass
       a = wx
         = 3 × 2
@@ -172,7 +173,8 @@ def derivation(
       ∂ℒ/∂w = 2 × 2
             = 4
     """
-    if lang not in WORDS:
+    spoken = lang or language()
+    if spoken not in WORDS:
         raise ValueError(f"lang must be 'en' or 'fr', not {lang!r}")
     if form not in ("text", "markdown", "latex"):
         raise ValueError(f"form must be 'text', 'markdown' or 'latex', not {form!r}")
@@ -184,7 +186,7 @@ def derivation(
             "a tensor of this graph no longer exists in the program, and its shape and value are not known: keep it in a "
             "variable or in a model until the derivation is written"
         )
-    writer = _Writer(formulas, Derivation(lang, digits, form), numbers)
+    writer = _Writer(formulas, Derivation(spoken, digits, form), numbers)
     if target is None:
         writer.table()
     else:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,8 +25,12 @@ from tinygrad_fr.tensor import Tensor
 from tinygrad_fr.visual.cells import Cell, Row, Style, Values, brief, number, rows_of, shape
 from tinygrad_fr.visual.collapse import Group, grouped, summary
 from tinygrad_fr.visual.labels import Labels, shortened
+from tinygrad_fr.visual.layers import norm
+from tinygrad_fr.visual.marks import KINDS, Mark
+from tinygrad_fr.visual.marks import marks as marks_of
 from tinygrad_fr.visual.picture import THEMES, Arrow, Box, Drawing, Picture
 from tinygrad_fr.visual.snapshot import Link, Snapshot, Vertex
+from tinygrad_fr.visual.terminal import percent
 from tinygrad_fr.visual.words import WORDS, counted
 
 
@@ -40,6 +44,7 @@ def draw(
     gradients: bool | Literal["stored", "computed"] | None = None,
     formulas: bool = False,
     shapes: bool = True,
+    marks: bool | Mapping[Any, Sequence[Mark]] = True,
     group: bool = True,
     collapse: bool | None = None,
     depth: int | None = None,
@@ -63,6 +68,8 @@ def draw(
             views that go back show what is computed, and the forward view shows none.
         formulas: each operation's formula, the local derivative on each edge, ∂ℒ/∂w₁ for the gradients.
         shapes: the shape and dtype of each array.
+        marks: mark what goes wrong where it shows (dead, saturated, vanishing, exploding, NaN), as far as the numbers of this
+            view tell. A diagnosis judges whole layers: `draw(report.snapshot, marks=report.marks)`.
         group: draw a frame around each module.
         collapse: True for one box a module; False for one box a quantity; by itself, only where there are more than 60.
         depth: how deep in the model boxes go when it is collapsed; as deep as there is room for, if left out.
@@ -97,7 +104,8 @@ def draw(
     if snapshot.loss.kind != "failed" and snapshot.loss.gradient is None and (view != "forward" or shown == "computed"):
         raise ValueError("this snapshot was taken without gradients: write Snapshot(loss, gradients=True)")
     style = Style(precision, spoken, theme == "print")
-    pen = _Pen(snapshot, Labels(snapshot, formulas, spoken), style, view, str(shown), values, shapes)
+    found = marks if isinstance(marks, Mapping) else marks_of(snapshot) if marks else {}
+    pen = _Pen(snapshot, Labels(snapshot, formulas, spoken), style, view, str(shown), values, shapes, found)
     picture = pen.picture(grouped(snapshot, collapse, depth), group)
     picture.direction, picture.theme = direction, theme
     if legend:
@@ -122,6 +130,7 @@ class _Pen:
     gradients: str
     values: bool
     shapes: bool
+    marks: Mapping[Any, Sequence[Mark]]
 
     def picture(self, groups: list[Group], frames: bool) -> Picture:
         """The boxes and arrows."""
@@ -165,13 +174,16 @@ class _Pen:
             return Box(id, "number", [(Cell(_literal(vertex, self.style)),)])
         if vertex.kind == "failed":
             title = Cell(f"{self.words['error']} · {vertex.symbol}", "mark", bold=True, size=16)
-            return Box(id, "failed", [(title,), (Cell(_wrapped(vertex.error or "")),)], vertex.module)
+            message = _wrapped(self.words["quote"].format(text=vertex.error))
+            said = [(Cell(self.words["said"], "soft", size=12),), (Cell(message),)]
+            return Box(id, "failed", [(title,), *said], vertex.module)
         rows: list[Row] = [self.title(vertex, numbers)]
         formula = self.labels.formula(vertex)
         if formula:
             rows.append((Cell(f"= {formula}"),))
         if self.shapes and vertex.shape:
             rows.append((Cell(shape(vertex.shape, vertex.dtype), "soft", size=12),))
+        rows += self.marked([vertex])
         if self.values:
             rows += self.value(vertex) + self.gradient(vertex)
         tooltip = " · ".join(filter(None, (vertex.name or vertex.symbol, vertex.site)))
@@ -184,7 +196,7 @@ class _Pen:
         cells = [Cell(" ".join([symbol, *numbers]), size=18)] if symbol else []
         if name or not cells:
             align = "right" if cells else "left"
-            cells.append(Cell(shortened(name or self.words["legend constant"]), bold=bool(name), align=align))
+            cells.append(Cell(shortened(name or self.words[f"legend {vertex.kind}"]), bold=bool(name), align=align))
         if self.view != "forward" and vertex.order is not None:
             cells.append(Cell(f"#{vertex.order}", "soft", size=11, align="right"))
         return tuple(cells)
@@ -217,6 +229,20 @@ class _Pen:
         terms = " + ".join(map(self.scalar, parts)).replace("+ −", "− ")
         return [(label, right._replace(text=terms)), (Cell(), right._replace(text=f"= {self.scalar(vertex.gradient)}"))]
 
+    def marked(self, vertices: Sequence[Vertex]) -> list[Row]:
+        """A row for each illness of some quantities, the gravest first: `! dead neurons: 50 %`."""
+        found = [mark for vertex in vertices for mark in self.marks.get(vertex.id, ())]
+        rows: list[Row] = []
+        for kind in KINDS:
+            alike = [mark for mark in found if mark.kind == kind]
+            if not alike:
+                continue
+            text = self.words["mark first" if any(mark.first for mark in alike) else f"mark {kind}"]
+            if kind in ("dead", "saturated") and len(vertices) == 1:
+                text += f"{self.words['colon']} {percent(alike[0].share)}"
+            rows.append((Cell(f"! {text}", "mark", bold=True, size=12),))
+        return rows
+
     def scalar(self, array: Values) -> str:
         return number(array.reshape(()), self.style)
 
@@ -234,12 +260,13 @@ class _Pen:
         if self.shapes and last.shape:
             small.append("→ " + shape(last.shape, last.dtype))
         rows: list[Row] = [(Cell(title, bold=True),), *((Cell(line, "soft", size=12),) for line in small)]
+        rows += self.marked(members)
         if self.values and group.module is None and group.repeats == 1:
             rows += self.value(last)
         gradients = [v.stored if self.gradients == "stored" else v.gradient for v in parameters if self.gradients]
-        known = [np.linalg.norm(np.ravel(g)) for g in gradients if g is not None]
+        known = [g for g in gradients if g is not None]
         if self.values and known:
-            rows.append((Cell(f"{words['norm']} {brief(float(np.linalg.norm(known)), self.style)}", "gradient", size=12),))
+            rows.append((Cell(f"{words['norm']} {brief(norm(known), self.style)}", "gradient", size=12),))
         inside = last.module if group.repeats == 1 else None
         if group.module is not None:
             inside = group.module.rpartition(".")[0]
@@ -327,6 +354,8 @@ class _Pen:
             found.append(("text", words["legend order"]))
         if any(cell.heat for cell in cells):
             found.append(("heat", words["legend heat print" if self.style.grey else "legend heat"]))
+        if any(cell.role == "mark" and cell.text.startswith("!") for cell in cells):
+            found.append(("text", words["legend mark"]))
         if any("∂/∂" in line for arrow in picture.arrows for line in arrow.lines):
             found.append(("text", words["legend formula"]))
         return found

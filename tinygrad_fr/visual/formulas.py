@@ -184,7 +184,7 @@ class Formulas:
         if source.constant or (op is not None and op.formulas[link.position] is None):
             return None
         if op is None:
-            part: Symbol = g * self._unknown_slope(v, source)
+            part: Symbol = g * self._unknown_slope(link)
         elif (slope := self._slope_of(op, v.params)) is not None:
             z = Symbol("z")
             formula = gradient(op, 0, constant(1), [z], applied(op, z, **v.params), v.params)
@@ -196,13 +196,14 @@ class Formulas:
             part = unbroadcast(part, (source.shape, part.dtype))
         return part
 
-    def _unknown_slope(self, v: Vertex, source: Vertex) -> Symbol:
+    def _unknown_slope(self, link: Link) -> Symbol:
         """The derivative of a user's autograd.Function, which has a value and no formula."""
+        v, source = self.snapshot.target(link), self.snapshot.source(link)
         local = Symbol(f"∂{self.names.get(v.id, v.operation)}/∂{self.names.get(source.id, 'x')}", source.shape)
-        before, after = v.gradient, source.gradient
-        alone = len(self.snapshot.uses_of(source.id)) == 1
-        known = alone and before is not None and after is not None and before.size == 1 and before.item() != 0
-        self.values[local] = after / before.item() if known and before is not None else math.nan
+        arrived, brought = v.gradient, link.contribution
+        self.values[local] = math.nan
+        if arrived is not None and brought is not None and arrived.size == 1 and arrived.item() != 0:
+            self.values[local] = brought / arrived.item()
         return local
 
     def _slope_of(self, op: Any, params: Mapping[str, Any]) -> Function | None:

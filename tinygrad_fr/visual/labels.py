@@ -114,7 +114,7 @@ class Labels:
 _FACTORS = {np.negative: (0,), np.multiply: (0, 1), np.true_divide: (0,), np.where: (1, 2)}
 """The arguments that a function multiplies by the others, element by element."""
 
-_SPREADING = (np.broadcast_to, np.expand_dims, np.positive, np.copy)
+SPREADING = (np.broadcast_to, np.expand_dims, np.positive, np.copy)
 """What repeats or copies a gradient, and changes no number."""
 
 
@@ -131,11 +131,11 @@ def without(rule: Any, name: str | None) -> Any:
     if len(holding) != 1:
         return None
     (i,), function = holding, rule.function
-    inner = without(rule.args[i], name) if i in _FACTORS.get(function, ()) or function in _SPREADING else None
+    inner = without(rule.args[i], name) if i in _FACTORS.get(function, ()) or function in SPREADING else None
     if inner is None:
         return None
     factor = inner if inner.value is None else inner.value  # a number is written without ⊙
-    if function in _SPREADING:
+    if function in SPREADING:
         return inner if inner.value is None else constant(inner.value, rule.shape, rule.dtype)
     parts = (*rule.args[:i], factor, *rule.args[i + 1 :])
     if function is np.multiply and inner.value == 1 and isinstance(rule.args[1 - i], Symbol):

@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinygrad_fr.graph import grad
 from tinygrad_fr.nn.activations import Activation
 from tinygrad_fr.node import mode
 from tinygrad_fr.recording import record
 from tinygrad_fr.tensor import Tensor, wrap
-from tinygrad_fr.visual.snapshot import Snapshot, Vertex
+from tinygrad_fr.visual.snapshot import Snapshot, Values, Vertex
 
-Values = NDArray[Any]
 Function = Callable[[Tensor], Tensor]
 
 PLATEAU = 0.01

@@ -216,8 +216,8 @@ def _cell(picture: Picture, cell: Cell, x: float, y: float, width: float, height
         return drawn
     drawn = []
     if cell.role == "mark":
-        shape = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-        drawn.append(f'<rect {shape} fill="{colours["ink"]}"/>')
+        inside = f'x="{x + 2:.1f}" y="{y + 2:.1f}" width="{width - 4:.1f}" height="{height - 4:.1f}"'
+        drawn.append(f'<rect {inside} fill="{colours["mark"]}"/>')
     place, anchor = {"left": (x + 5, "start"), "right": (x + width - 5, "end"), "middle": (x + width / 2, "middle")}[cell.align]
     lines = cell.text.split("\n")
     first = y + (height - 1.25 * cell.size * len(lines)) / 2 + cell.size

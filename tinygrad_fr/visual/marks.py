@@ -9,6 +9,9 @@ import numpy as np
 from tinygrad_fr.visual.layers import layers_of
 from tinygrad_fr.visual.snapshot import Snapshot, Values
 
+KINDS = ("nan", "exploding", "dead", "saturated", "vanishing")
+"""The illnesses, the gravest first."""
+
 VANISHING, EXPLODING = 1e-7, 1e3
 """The largest element of a parameter's gradient below which it vanishes, and above which it explodes."""
 
@@ -17,7 +20,7 @@ class Mark(NamedTuple):
     """A mark on a quantity.
 
     Attributes:
-        kind: "nan", "dead", "saturated", "vanishing" or "exploding".
+        kind: one of `KINDS`.
         share: how much of the quantity is concerned, from 0 to 1.
         first: of "nan", whether it is the first on the way.
     """

@@ -313,7 +313,7 @@ class Layout:
     def big(self, sign: str, a: Any, axis: Any = None) -> Piece:
         """Σ x, or Σⱼ x where an array is summed along some of its axes."""
         p = self.piece(a)
-        if self._count(a, axis) == 1 and np.ndim(a):
+        if self._count(a, axis) == 1:
             return p  # a single term is no sum
         body = self.operand(a, PRODUCT if self.flat else QUOTIENT)
         level = APPLY if body.level >= RATIO else SUM
@@ -334,7 +334,7 @@ class Layout:
         return math.prod(shape[d] for d in dims)
 
     def mean(self, a: Any, axis: Any = None) -> Piece:
-        """(1/n) Σ a."""
+        """(1/n) Σ a; of one term, the term itself."""
         n = self._count(a, axis)
         total = self.big("Σ", a, axis)
         share = self.quotient(1, getattr(n, "symbol", n))

@@ -19,10 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_fr.files import replaced
 from tinygrad_fr.language import language
 from tinygrad_fr.optim.optimizer import Optimizer
 from tinygrad_fr.optim.sgd import SGD
 from tinygrad_fr.visual.formulas import Formulas
+from tinygrad_fr.visual.labels import SPREADING
 from tinygrad_fr.visual.marks import marks
 from tinygrad_fr.visual.notation import WORDS, Layout, MathML, text, written
 from tinygrad_fr.visual.replay import along, differences, paths, pull
@@ -96,9 +98,9 @@ def write(
         "title": titles,
         **Content(snapshot).everything(optimizer, checks),
     }
-    file = Path(path)
-    file.write_text(assembled(data), encoding="utf-8")
-    return file
+    with replaced(os.fspath(path)) as file:
+        file.write(assembled(data).encode())
+    return Path(path)
 
 
 def assembled(data: Mapping[str, Any]) -> str:
@@ -379,11 +381,8 @@ class Content:
 def _by_element(rule: Symbol, g: Symbol) -> bool:
     """Whether a gradient formula multiplies g element by element, so that there is a local derivative to speak of."""
     return all(
-        e is g or e.function in _REPEATING or elementwise(e.function) for e in parts(rule) if any(s is g for s in names(e))
+        e is g or e.function in SPREADING or elementwise(e.function) for e in parts(rule) if any(s is g for s in names(e))
     )
-
-
-_REPEATING = (np.broadcast_to, np.expand_dims, np.positive, np.copy)
 
 
 def _with_numbers(expression: Any, known: Mapping[Symbol, Any]) -> Any:

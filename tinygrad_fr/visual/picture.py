@@ -23,17 +23,17 @@ THEMES: dict[str, dict[str, str]] = {
     "light": {
         "background": "#ffffff", "ink": "#1a1a1a", "soft": "#595959", "value": "#1f4e79", "gradient": "#a84300",
         "parameter": "#e3eefa", "constant": "#ffffff", "operation": "#f4f4f4", "frame": "#8a8a8a",
-        "low": "#1f6fb2", "zero": "#ffffff", "high": "#d9690a",
+        "low": "#1f6fb2", "zero": "#ffffff", "high": "#d9690a", "mark": "#9b1c1c",
     },
     "dark": {
         "background": "#15171c", "ink": "#f2f2f2", "soft": "#b5b8bf", "value": "#8fc1f5", "gradient": "#ffb066",
         "parameter": "#1c3450", "constant": "#15171c", "operation": "#2b2e36", "frame": "#7d828c",
-        "low": "#5aa9f0", "zero": "#15171c", "high": "#ff9430",
+        "low": "#5aa9f0", "zero": "#15171c", "high": "#ff9430", "mark": "#ff9d9d",
     },
     "print": {
         "background": "#ffffff", "ink": "#000000", "soft": "#000000", "value": "#000000", "gradient": "#000000",
         "parameter": "#ffffff", "constant": "#ffffff", "operation": "#ffffff", "frame": "#000000",
-        "low": "#ffffff", "zero": "#999999", "high": "#202020",
+        "low": "#ffffff", "zero": "#999999", "high": "#202020", "mark": "#000000",
     },
 }  # fmt: skip
 """Blue and orange, which everybody tells apart; for print, black on white."""
@@ -266,9 +266,11 @@ class Picture:
             one = cell._replace(numbers=())
             texts = [[f'<TD ALIGN="RIGHT">{self._text(one._replace(text=text))}</TD>' for text in row] for row in cell.numbers]
             return f"<TD{attributes}>{table.format(0, 3, '', _rows(texts))}</TD>"
-        if cell.role == "mark":
-            attributes += f' BGCOLOR="{self.colours["ink"]}"'
         align = {"left": "LEFT", "right": "RIGHT", "middle": "CENTER"}[cell.align]
+        if cell.role == "mark":  # within the padding, so that it stays inside a rounded frame
+            row = _rows([[f'<TD ALIGN="{align}">{self._text(cell)}</TD>']])
+            colour = f' BGCOLOR="{self.colours["mark"]}"'
+            return f"<TD{attributes}>{table.format(0, 2, colour, row)}</TD>"
         return f'<TD{attributes} ALIGN="{align}">{self._text(cell)}</TD>'
 
     def _text(self, cell: Cell) -> str:
@@ -289,7 +291,7 @@ class Picture:
         lines = _rows([entries[i : i + in_row] for i in range(0, len(entries), in_row)])
         table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="{}" CELLPADDING="0">{}</TABLE>'
         if lines:
-            rows.append(f"<TR><TD>{table.format(8, lines)}</TD></TR>")
+            rows.append(f"<TR><TD>{table.format(12, lines)}</TD></TR>")
         return f"<{table.format(0, ''.join(rows))}>" if rows else ""
 
     def _sample(self, kind: str, word: str) -> str:

@@ -96,11 +96,17 @@ def _style(lang: str | None) -> Any:
 
 
 def _write_numbers(axes: Any, lang: str) -> None:
-    """A decimal comma in French, and a true minus sign, on every axis that is not logarithmic."""
-    from matplotlib.ticker import ScalarFormatter
+    """A decimal comma in French, and a true minus sign; a logarithmic axis over many powers of ten keeps these, 10⁻⁵."""
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     for axis in (axes.xaxis, axes.yaxis):
-        if isinstance(axis.get_major_formatter(), ScalarFormatter) and axis.get_scale() != "log":
+        low, high = sorted(axis.get_view_interval())
+        if axis.get_scale() == "log":
+            if len(axis.get_ticklocs()) and low > 1e-4 and high < min(100 * low, 1e4):  # 0.2, 0.5, 1 and not 2 × 10⁻¹
+                axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5) if high < 10 * low else (1, 2, 5)))
+                axis.set_major_formatter(lambda value, _: number(value, "g", lang))
+                axis.set_minor_formatter(NullFormatter())
+        elif isinstance(axis.get_major_formatter(), ScalarFormatter):
             axis.set_major_formatter(lambda value, _: number(value, "g", lang))
 
 

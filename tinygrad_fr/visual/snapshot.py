@@ -182,6 +182,9 @@ class Snapshot:
         frame: FrameType,
     ) -> None:
         nodes = _nodes([t._node for t in roots if t._node is not None])
+        self._behind = {node: whole for node in nodes if (whole := _function_behind(node)) is not None}
+        whole_ones = set(self._behind.values())
+        nodes = [node for node in nodes if node not in whole_ones]
         alive = _tensors_of(nodes)
         self._nodes, self._alive = nodes, alive
         self.vertices, self.links = [], []
@@ -190,7 +193,7 @@ class Snapshot:
         self._earlier: dict[int, Values] = {}  # what .grad held before this graph's backward
         self._looked = False
         for node in nodes:
-            sources = [self._source(value) for value in node.inputs]
+            sources = [self._source(value) for value in self._behind.get(node, node).inputs]
             vertex = self._add(node, "parameter" if node.operation is None else "operation")
             vertex.site = node.site
             for position, source in enumerate(sources):
@@ -242,14 +245,13 @@ class Snapshot:
         """The value of each node: of its tensor if that lives, else what some formula kept, else computed once more."""
         kept: dict[Node, Any] = {}
         for node in self._nodes:
-            for target, _, saved, _, index in node.edges or ():
+            for _, _, saved, _, index in node.edges or ():
                 if index < 0 or not hasattr(node.operation, "sources"):
                     continue
                 for source, value in zip(node.operation.sources[index], saved, strict=False):
                     origin = node if source == OUTPUT else node.inputs[source] if source >= 0 else None
                     if isinstance(origin, Node):
                         kept.setdefault(origin, value)
-                del target
         for node in self._nodes:
             vertex = self[self._ids[node]]
             tensor = self._alive.get(node)
@@ -278,7 +280,11 @@ class Snapshot:
                 vertex.order = order
                 if hasattr(g, "shape"):
                     vertex.gradient = np.array(g)
-                for target, formula, saved, like, index in node.edges or ():
+                edges = node.edges or ()
+                if node in self._behind:  # what this output alone sends back: the others count as 0
+                    ((_, bundle, place, _, _),) = edges
+                    g, edges = bundle(g, *place), self._behind[node].edges or ()
+                for target, formula, saved, like, index in edges:
                     raw = formula(g, *saved)
                     total = raw if like is None else unbroadcast(raw, like)
                     arrived[target] = arrived[target] + total if target in arrived else total
@@ -475,7 +481,7 @@ class Snapshot:
         Raises:
             ValueError: for another language or number of digits.
             TypeError: when the optimizer is none.
-            OSError: when the file cannot be written.
+            OSError, RuntimeError: when the folder does not exist, or nothing may be written there.
 
         >>> import tempfile
         >>> import tinygrad_fr as torch
@@ -542,6 +548,15 @@ def _nodes(roots: list[Node]) -> list[Node]:
     return sorted(seen, key=lambda node: node.stamp)
 
 
+def _function_behind(node: Node) -> Node | None:
+    """For `F[0]`, the node of an output of a user's `Function`, the node of F itself: a snapshot shows the two as one."""
+    if node.operation is None or len(node.edges or ()) != 1:
+        return None
+    ((whole, _, saved, _, _),) = node.edges or ()
+    output = whole.operation is not None and saved and node.operation.name == f"{whole.operation.name}[{saved[0]}]"
+    return whole if output else None
+
+
 def _tensors_of(nodes: list[Node]) -> dict[Node, Tensor]:
     """The living tensor of each node. A node does not know its tensor, so all the tensors that live are looked through."""
     wanted = set(nodes)
@@ -566,10 +581,9 @@ class _Names:
         models = {name: value for name, value in {**known, **local}.items() if isinstance(value, Module) and name[0] != "_"}
         self.model = model if model is not None else next(iter(models.values()), None) if len(models) == 1 else None
         self._names: dict[int, str] = {}
-        given = {"": names} if names else {}
-        for prefix, found in [*given.items(), ("", self._paths(models)), ("", _variables(local)), ("", _variables(known))]:
+        for found in (names or {}, self._paths(models), _variables(local), _variables(known)):
             for name, tensor in found.items():
-                self._names.setdefault(self._key(tensor), prefix + name)
+                self._names.setdefault(self._key(tensor), name)
 
     def _paths(self, models: dict[str, Module]) -> dict[str, Tensor]:
         """Parameters and buffers by path, after the model's own name where there are several models."""

@@ -190,6 +190,7 @@ function shape(box, at, mode) {
   const frame = (grow, kind) => rect(`frame ${kind}`, x - grow, y - grow, box.w + 2 * grow, box.h + 2 * grow, round);
   const named = tag("tspan", { class: v.named ? "name" : "name own" }, escaped(name));
   const bang = rect("", x + box.w - 9, y - 9, 18, 18, 9) + centred("", x + box.w, y + 5, "!");
+  const tick = rect("", x + box.w - 9, y + box.h - 9, 18, 18, 4) + centred("", x + box.w, y + box.h + 5);
   const parts = [
     frame(6, "halo"),
     v.kind === "parameter" ? frame(3, "outer") : "",
@@ -197,6 +198,7 @@ function shape(box, at, mode) {
     centred("head", at.x, y + 19, named, rest.length ? escaped(` = ${rest.join(" = ")}`) : ""),
     mini(v.value) ? pictures(v, x, y, box, mode) : lettered(v, at, y, mode),
     v.marks.length && mode !== "blank" ? tag("g", { class: "mark" }, bang) : "",
+    mode === "screen" ? tag("g", { class: "tick" }, tick) : "",
   ];
   const kinds = `node ${v.kind}${v.id === data.loss ? " loss" : ""}`;
   const role = mode === "screen" ? { role: "button", tabindex: 0, "data-id": v.id } : {};
@@ -259,6 +261,7 @@ function renderGraph() {
     if (focus) $(`#drawing [data-id="${focus}"]`)?.focus();
     if (focused) [...document.querySelectorAll("#drawing [data-module]")].find((e) => e.dataset.module === focused)?.focus();
   }
+  if ($("#ticks")) $("#ticks").hidden = !state.checks;
   const { phase, v } = here();
   const used = new Set(
     v && phase === "forward"
@@ -290,6 +293,10 @@ function renderGraph() {
       slope.textContent =
         x === null ? "" : gradient ? `∂ ${number(x)}` : blank("backward", w) && reached("backward", w.id) ? "∂ ?" : "";
     }
+    const verdict = verdictOn(w),
+      tick = node.querySelector(".tick");
+    tick.setAttribute("class", `tick ${verdict ?? ""}`);
+    tick.querySelector("text").textContent = verdict ? TICKS[verdict] : "";
     node.querySelector(".mini.value")?.classList.toggle("hidden", !known);
     node.querySelector(".mini.gradient")?.classList.toggle("hidden", !gradient);
   }

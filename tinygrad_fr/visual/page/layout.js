@@ -8,6 +8,7 @@ function layout(boxes, edges) {
   const RANK_GAP = 58,
     GAP = 12,
     PAD = 10,
+    MARGIN = 11, // a sign may stand on the corner of a box
     TITLE = 18;
   const items = new Map(boxes.map((box) => [box.id, { ...box, in: [], out: [], leaf: true }]));
   for (const edge of edges) items.get(edge.to).leaf = false;
@@ -233,7 +234,7 @@ function layout(boxes, edges) {
     answer.groups[group.path] = { x, y: group.y0, w, h: group.y1 - group.y0, depth: group.chain.length };
   }
   const tops = [...items.values()].map((box) => box.y - box.h / 2);
-  const rise = Math.min(...tops, ...ranks.flat().map((box) => box.y), ...Object.values(answer.groups).map((g) => g.y)) - 4;
+  const rise = Math.min(...tops, ...ranks.flat().map((box) => box.y), ...Object.values(answer.groups).map((g) => g.y)) - MARGIN;
   for (const rank of ranks)
     for (const box of rank) {
       box.y -= rise;
@@ -268,7 +269,8 @@ function layout(boxes, edges) {
   answer.width = (centres.at(-1) ?? 0) + (widths.at(-1) ?? 0) / 2 + PAD + 4;
   const bottoms = [...items.values()].map((box) => box.y + box.h / 2);
   answer.height =
-    Math.max(0, ...bottoms, ...ranks.flat().map((box) => box.y), ...Object.values(answer.groups).map((g) => g.y + g.h)) + 4;
+    Math.max(0, ...bottoms, ...ranks.flat().map((box) => box.y), ...Object.values(answer.groups).map((g) => g.y + g.h)) +
+    MARGIN;
   return answer;
 }
 

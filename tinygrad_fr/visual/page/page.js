@@ -66,6 +66,7 @@ function renderFrame() {
     has((v) => v.marks.length) && sample("bang", "!") + say("legend mark"),
   ];
   const legend = entries.filter(Boolean).map((entry) => tag("li", {}, entry));
+  if (data.checked) legend.push(tag("li", { id: "ticks", hidden: true }, `✓ ✗ ${say("legend check")}`));
   const zooms = [button("in", "+", words("zoom in")), button("out", "−", words("zoom out")), button("fit", words("fit"))];
   $("#graph").setAttribute("aria-label", words("graph"));
   $("#graph").innerHTML = [

@@ -21,6 +21,7 @@ function describedNode(v) {
   if (valueKnown(v)) parts.push(words("says value", { value: spoken(v.value) }));
   if (gradientKnown(v)) parts.push(words("says gradient", { value: spoken(v.gradient) }));
   for (const mark of v.marks) parts.push(words(`mark ${mark.kind}`));
+  if (verdictOn(v)) parts.push(`${words("checks")} ${TICKS[verdictOn(v)]} ${words(verdictOn(v))}`);
   return parts.join(", ");
 }
 const describedGraph = () =>
@@ -125,7 +126,11 @@ function stateOf(v) {
 function forwardPanel(v) {
   if (v.kind === "failed") {
     const stopped = tag("p", { class: "banner" }, tag("strong", {}, `! ${say("failed")}`));
-    return about(v, "forward", nameOf(v), stopped, tag("pre", { lang: "en" }, escaped(v.error)));
+    const sources = uses.get(v.id).into.map((link) => vertices.get(link.source));
+    const inputs = sources.map((w) => `${w.name ?? spoken(w.value)}${w.shape.length ? ` ${sizes(w.shape)}` : ""}`).join(", ");
+    const refused = tag("p", {}, say("failed inputs", { operation: v.operation, inputs }));
+    const message = tag("blockquote", { lang: "en" }, escaped(v.error));
+    return about(v, "forward", nameOf(v), stopped, refused, note(say("engine says")), message);
   }
   const question = blank("forward", v);
   const hints = hintsOf("forward", v);
@@ -336,16 +341,26 @@ const QUOTIENT = (letter) => {
   return inline(`<mfrac><mrow>${at("+")}<mo>−</mo>${at("−")}</mrow><mrow><mn>2</mn><mi>h</mi></mrow></mfrac>`);
 };
 
+/* What finite differences say of an element, and of all elements together: the worst. */
+const verdictOf = (check, [, , , gap, kink]) => (gap <= check.tolerance ? "agrees" : kink ? "kink" : "differs");
+function verdictOn(v) {
+  const check = state.checks && v.id !== data.loss && gradientKnown(v) && data.checks[v.id];
+  const found = check ? check.rows.map((row) => verdictOf(check, row)) : [];
+  return ["differs", "kink", "agrees"].find((verdict) => found.includes(verdict));
+}
+const TICKS = { agrees: "✓", kink: "✗", differs: "✗" };
+
 function checkCard(v) {
   if (!state.checks || v.id === data.loss) return "";
   const check = data.checks[v.id];
   if (!check) return card(say("check"), tag("p", {}, say("not checked")));
-  const rows = check.rows.map(([index, gradient, quotient, gap, kink]) => {
-    const good = gap <= check.tolerance;
-    const verdict = `${good ? "✓" : "✗"} ${say(good ? "agrees" : kink ? "kink" : "differs")}`;
+  const rows = check.rows.map((row) => {
+    const [index, gradient, quotient, gap] = row;
+    const found = verdictOf(check, row);
+    const verdict = `${TICKS[found]} ${say(found)}`;
     const place = v.shape.length ? tag("th", { scope: "row" }, `[${index.join(", ")}]`) : "";
     const cells = [number(gradient), number(quotient), number(gap, 2)].map((x) => tag("td", {}, x));
-    return tag("tr", {}, place, ...cells, tag("td", { class: good ? "good" : "bad" }, verdict));
+    return tag("tr", {}, place, ...cells, tag("td", { class: found === "agrees" ? "good" : "bad" }, verdict));
   });
   const columns = [...(v.shape.length ? ["element"] : []), "gradient", "quotient", "gap", "verdict"];
   const head = tag("thead", {}, tag("tr", {}, ...columns.map((key) => tag("th", { scope: "col" }, say(key)))));
