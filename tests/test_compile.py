@@ -571,6 +571,85 @@ def test_random_numbers_are_those_of_eager() -> None:
             assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_class_weights_smoothing_and_ignored_labels(weighted: bool, smoothing: float, reduction: str) -> None:
+    weight = torch.tensor([0.2, 1.0, 3.0], dtype=torch.float64) if weighted else None
+    criterion = nn.CrossEntropyLoss(weight, label_smoothing=smoothing, reduction=reduction)
+
+    def make() -> Any:
+        torch.manual_seed(2)
+        return nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+
+    labels = [[0, 1, 2, 1], [1, -100, 0, 2], [-100, 2, 2, -100]]
+    batches = [(X.double(), torch.tensor(numbers)) for numbers in labels]
+    _, compiled = both(make=make, criterion=criterion, batches=batches, steps=9, clear="last", units=64)
+    plain = not weighted and not smoothing and reduction == "mean"  # a formula of its own where no label is ignored
+    assert len(compiled.step.traces) == (2 if plain else 1)
+    with pytest.raises(IndexError, match="Target 3 is out of bounds"):
+        compiled.step(X.double(), torch.tensor([0, 1, 3, 0]))
+
+
+def test_draws_from_probabilities_that_the_step_computes() -> None:
+    w = torch.tensor([[0.1, 0.2, 0.7], [0.5, 0.4, 0.1]])
+
+    def step(x: Any) -> Any:
+        p = torch.softmax(w * x, 1)
+        rows = torch.multinomial(p, 2), torch.multinomial(p, 4, replacement=True)
+        return torch.bernoulli(p), *rows, torch.normal(p, p), torch.empty(2, 3).bernoulli_(p), torch.rand_like(p) < p
+
+    inputs = [torch.full((2, 3), float(k)) for k in range(4)]
+    torch.manual_seed(0)
+    expected = [step(x) for x in inputs]
+    torch.manual_seed(0)
+    compiled = torch.compile(step)
+    for x, parts in zip(inputs, expected, strict=True):
+        for a, b in zip(parts, compiled(x), strict=True):
+            assert torch.equal(a, b)
+    assert len(compiled.traces) == 1
+
+
+def test_a_draw_refuses_what_is_no_probability_at_each_call() -> None:
+    step = torch.compile(lambda p: torch.bernoulli(p))
+    step(torch.tensor([0.5, 0.5]))
+    before = torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="a probability lies between 0 and 1"):
+        step(torch.tensor([0.5, 1.5]))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_gradients_of_rows_that_are_read_twice(tmp_path: Path) -> None:
+    def make() -> Any:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Embedding(5, 2, padding_idx=0), nn.Linear(2, 1)).double()
+
+    rows = torch.tensor([0, 1, 3, 3]), torch.tensor([4, 4, 4, 0])
+    _, compiled = both(make=make, batches=[(i, Y.double()) for i in rows], clear="last")
+    compiled.step.save(tmp_path / "step.py")
+    space: dict[str, Any] = {}
+    exec((tmp_path / "step.py").read_text(encoding="utf-8"), space)
+    near(space["step"](rows[0].numpy(), Y.double().numpy()), compiled.step(rows[0], Y.double()).numpy(), 0)
+
+
+def test_an_empty_batch_and_anomaly_detection() -> None:
+    def make() -> Any:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+
+    both(make=make, batches=[(X[:0], Y[:0])], criterion=lambda out, y: out.sum(), clear="last")
+    w = torch.tensor([4.0, 1.0], requires_grad=True)
+
+    @torch.compile
+    def step(x: Any) -> Any:
+        with torch.autograd.detect_anomaly():
+            (g,) = torch.autograd.grad(torch.sqrt(w * x).sum(), w)
+        return g
+
+    for _ in range(3):
+        assert step(torch.tensor([1.0, 4.0])).tolist() == [0.25, 1.0]
+
+
 def test_two_compiled_steps_and_eager_ones_on_one_model() -> None:
     eager, mixed = Setup(False, momentum=0.9), Setup(True, momentum=0.9)
     second = torch.compile(mixed.eager)

@@ -218,6 +218,9 @@ class Variant:
         self._head, self._middle, self._function = program.sections()
         self._text = "\n".join([*self._head, *self._middle, *self._function]) + "\n"
         self._draws = any(line.kind == "draw" for line in program.helpers.values())
+        checked = max((i for i, line in enumerate(plan.lines) if line.kind == "check"), default=0)
+        before = [line.function.source for line in plan.lines[:checked] if line.kind == "draw"]
+        self._chances = list({id(source): source for source in before}.values())
         self._checks = [n for n, line in program.helpers.items() if line.kind == "check"]
         self._states = {n: value.sample for n, value in program.states.items()}
         self._constants = dict(program.constants)
@@ -429,6 +432,9 @@ def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any
 
     head, tests, given = _argument_tests(trace, variant, known)
     tests.append(f"mode.state == {trace.grad_mode}")
+    if not trace.arguments and not variant._touched:  # nothing else would tell that it is called by a step under observation
+        space["active"] = active
+        tests.append("active.tape is None")
     tests.append(f"Defaults.dtype is {known(_Defaults.dtype, 'd')}")
     leaves = (*trace.absent, *trace.present)
     owners = {id(t): t for t in variant._touched} | {id(t): t for _, t in trace.reach.tensors if t._node in leaves}
@@ -477,11 +483,15 @@ def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any
         g, b = before[owner], known(array, "b")
         text += [f"    if {g}._array is not {b}:", f"        copyto({b}, {g}._array)", f"        {g}._array = {b}"]
     run = f"run({', '.join(given)})"
-    text += (
-        [f"    y = {run}"]
-        if not variant._checks
-        else ["    try:", f"        y = {run}", "    except Other:", "        return MISS"]
-    )
+    if not variant._checks:
+        text.append(f"    y = {run}")
+    elif not variant._chances:
+        text += ["    try:", f"        y = {run}", "    except Other:", "        return MISS"]
+    else:  # numbers are drawn before the checks: a call that is refused has drawn none
+        space["chances"], space["back"] = variant._chances, _back
+        text += ["    drawn = [source.get_state() for source in chances]", "    try:", f"        y = {run}"]
+        text += ["    except Other:", "        back(chances, drawn)", "        return MISS"]
+        text += ["    except BaseException:", "        back(chances, drawn)", "        raise"]
     written = {id(m): m for m in (shared_memory(s.owner) for s, _ in trace.updates if not s.gradient)}
     if written:
         text.append("    " + "".join(f"{known(m, 'm')}.written = " for m in written.values()) + "last.write = tick()")
@@ -498,6 +508,12 @@ def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any
     filename = "<compiled call>"
     exec(compile("\n".join(text), filename, "exec"), space)
     return space.pop("call")  # type: ignore[no-any-return]
+
+
+def _back(sources: list[Any], states: list[Any]) -> None:
+    """Put generators of random numbers back to where they were."""
+    for source, state in zip(sources, states, strict=True):
+        source.set_state(state)
 
 
 def _argument_tests(trace: Trace, variant: Variant, known: Callable[[Any, str], str]) -> tuple[list[str], list[str], list[str]]:

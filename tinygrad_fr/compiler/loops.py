@@ -30,7 +30,12 @@ LONG_SUM = 1024
 """A float32 sum of more terms is left to NumPy, which adds them in pairs and loses fewer digits."""
 
 SMALL_BLOCK = 4096
-"""Results of up to so many elements lie side by side in one array, since Numba takes time for each argument."""
+"""Results of up to so many elements lie side by side in one array, since Numba takes time for each argument; in a program of
+several kernels they do not, so that the kernel of one layer is also that of the next."""
+
+SMALL_FLAT = 1 << 14
+"""Parts of a flat block of up to so many elements are reached through the block; those of a larger one by themselves, as well
+so that kernels can be alike."""
 
 MOST_ARGUMENTS = 24
 """A kernel with more arrays is cut in two."""
@@ -153,7 +158,7 @@ class LoopProgram(Program):
             shadow = None if source is None else _seen(source[1], line)
             return None if shadow is None else (source[0], shadow)
         part = self._parts.get(value)
-        if part is not None:
+        if part is not None and part[0].size <= SMALL_FLAT:
             block, start, stop = part
             base = self._shadow(block)
             return base[0], base[1][start:stop].reshape(value.shape)
@@ -235,6 +240,7 @@ class LoopProgram(Program):
             for value in line.inputs():
                 self._uses.setdefault(value, []).append(line)
         pieces = self._pieces()
+        self._several = sum(isinstance(piece, Kernel) for piece in pieces) > 1
         body: list[str] = []
         waiting: list[Line] = []
         for piece in pieces:
@@ -337,6 +343,7 @@ class LoopProgram(Program):
                 nests[-1].made.update(line.results)
         self._scalars: dict[Value, str] = {}
         self._parameters: dict[str, str] = {}
+        self._single: set[str] = set()  # parameters that are one number, of which NumPy makes no array
         before: list[str] = []
         body: list[str] = []
         group: Any = None
@@ -356,7 +363,8 @@ class LoopProgram(Program):
         called = list(self._parameters)
         name = self._kernel_name(called, body)
         self._last_call = (name, called)
-        return [*before, f"{name}({', '.join(called)})"]
+        words = [f"{word}[()]" if self._parameters[word] == word and word in self._single else word for word in called]
+        return [*before, f"{name}({', '.join(words)})"]
 
     def _kernel_name(self, called: list[str], body: list[str]) -> str:
         """A kernel's name; kernels that differ by names alone are one."""
@@ -536,7 +544,7 @@ class LoopProgram(Program):
             self._outputs[value] = name
             self._call("empty")
             before.append(f"{name} = empty({_tuple(value.shape)}, np.{value.dtype})")
-        elif memory.fixed or memory.array.size > SMALL_BLOCK:
+        elif memory.fixed or self._several or memory.array.size > SMALL_BLOCK:
             self._out(memory, value, None, line)
         else:
             if id(memory) not in self._work:
@@ -562,7 +570,7 @@ class LoopProgram(Program):
         root, offset = seat.array, seat.offset
         memory = self.plan.memory.get(root) or self._fresh_memory.get(root)
         if root.kind == "result" and root not in self._outputs and memory is not None:
-            if memory.part is not None:
+            if memory.part is not None and memory.part[0].size <= SMALL_FLAT:
                 block, start, _ = memory.part
                 array, offset = self._name_of(block), offset + start
             elif id(memory) in self._work:
@@ -604,11 +612,20 @@ class LoopProgram(Program):
             text = self._scalars[item]
         elif root in self._scalars and (item.size == 1 == root.size):
             text = self._scalars[root]
+        elif isinstance(root, Value) and self._is_single(root):
+            text = self._name_of(root)
+            self._parameters.setdefault(text, text)
+            self._single.add(text)
         else:
             text = self._access(item, indices)
         if dtype is None or item.dtype == dtype:
             return text
         return f"{text} != 0" if dtype.kind == "b" else f"np.{dtype}({text})"
+
+    def _is_single(self, root: Value) -> bool:
+        """Whether a value is what a NumPy line gives without axes: a number, or an array of one."""
+        line = self._makers.get(root)
+        return line is not None and root.shape == () and line not in self._inside and root not in self.plan.memory
 
     def _rate_parameter(self, value: Value) -> str:
         if value.instruction is not None:

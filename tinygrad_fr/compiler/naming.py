@@ -60,11 +60,11 @@ def _gradients(plan: Plan, names: dict[Value, str]) -> None:
         ("leaf", id(slot.owner._node)): value for slot, value in plan.trace.states if not slot.gradient and slot.owner._node
     }
     for instruction in plan.trace.instructions:
-        if instruction.place.phase == "forward":
+        if instruction.place.phase == "forward" and instruction.results:
             forward[instruction.place.run] = plan.resolve(instruction.results[-1])
     for instruction in plan.trace.instructions:
         place = instruction.place
-        if place.phase != "backward":
+        if place.phase != "backward" or not instruction.results:
             continue
         value = forward.get(place.target)
         gradient = plan.resolve(instruction.results[-1])
@@ -80,6 +80,6 @@ def _runs(lines: list[Line], phase: str) -> list[list[Line]]:
     """The lines of each run of a formula, in order."""
     runs: dict[Any, list[Line]] = {}
     for line in lines:
-        if line.place.phase == phase:
+        if line.place.phase == phase and line.results:  # a check has none
             runs.setdefault((line.place.run, line.place.target), []).append(line)
     return list(runs.values())

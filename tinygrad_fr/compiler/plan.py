@@ -231,14 +231,18 @@ class Plan:
         """Checks, and what they need, come first: a call that is refused has then changed nothing."""
         made = {value: line for line in self.lines for value in line.results}
         first: set[int] = set()
-        stack = [line for line in self.lines if line.kind == "check"]
-        while stack:
-            line = stack.pop()
-            if id(line) not in first:
-                first.add(id(line))
-                stack += [made[value] for value in line.inputs() if value in made]
-        if any(line.kind == "draw" and id(line) in first for line in self.lines):
-            return  # numbers are drawn in their order: nothing is moved
+
+        def include(stack: list[Line]) -> None:
+            while stack:
+                line = stack.pop()
+                if id(line) not in first:
+                    first.add(id(line))
+                    stack += [made[value] for value in line.inputs() if value in made]
+
+        include([line for line in self.lines if line.kind == "check"])
+        draws = [line for line in self.lines if line.kind == "draw"]
+        while missing := [line for line in draws[: _last(draws, first)] if id(line) not in first]:
+            include(missing)  # numbers are drawn in their order
         self.lines.sort(key=lambda line: id(line) not in first)  # a stable sort: the order stays otherwise
 
     # -- updates in one go -----------------------------------------------------------------------------------------
@@ -414,6 +418,11 @@ class Plan:
                 else:
                     line.out = self.memory[value] = _taken(pool, value)
             pool += [self.memory[v] for v in freed]
+
+
+def _last(lines: list[Line], chosen: set[int]) -> int:
+    """How many lines there are up to the last chosen one."""
+    return max((number for number, line in enumerate(lines, 1) if id(line) in chosen), default=0)
 
 
 WRITERS = ("ufunc", "dot", "reduce")

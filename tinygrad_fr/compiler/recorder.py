@@ -190,7 +190,7 @@ class Recorder(np.lib.mixins.NDArrayOperatorsMixin):
         if any(hasattr(item, "_array") for item in inputs):
             return NotImplemented  # a Tensor answers
         if method == "at":
-            raise CannotCompile(f"np.{ufunc.__name__}.at writes into a recorded array: write it out of place.")
+            return self._at(ufunc, *inputs)
         out = kwargs.pop("out", None)
         result = self._tape.run("ufunc", getattr(ufunc, method), inputs, kwargs, (ufunc, method))
         return result if out is None else _write(out[0], result)
@@ -237,6 +237,14 @@ class Recorder(np.lib.mixins.NDArrayOperatorsMixin):
             result = self._tape.run("function", with_item, (self, index, value), {}, with_item)
         self._rebind(result)
 
+    def _at(self, ufunc: Any, target: Any, index: Any, *values: Any) -> None:
+        """`np.add.at(target, index, value)` and its like: the target takes the value of a copy that was written."""
+        if not isinstance(target, Recorder):
+            raise CannotCompile(
+                f"np.{ufunc.__name__}.at writes a computed value into a NumPy array, at {user_site()}: keep it in a Tensor."
+            )
+        target._rebind(self._tape.run("function", with_at, (ufunc, target, index, *values), {}, with_at))
+
     def _rebind(self, result: Recorder) -> None:
         """Take the value of a result: this is what a write is."""
         if self._base is not None:
@@ -267,7 +275,7 @@ class Recorder(np.lib.mixins.NDArrayOperatorsMixin):
             raise AttributeError(f"a recorded array has no {name!r}: its memory is laid out later", name=name, obj=self)
         if name in ("sort", "fill", "resize", "partition", "put", "setflags", "itemset", "setfield", "byteswap", "view"):
             raise CannotCompile(f".{name}() works on the memory of a recorded array: write it out of place.")
-        return lambda *args, **kwargs: self._tape.run("method", getattr(np.ndarray, name), (self, *args), kwargs, name)
+        return lambda *args, **kwargs: self._tape.run("method", _method(name), (self, *args), kwargs, name)
 
     # what would need to know it
 
@@ -275,6 +283,8 @@ class Recorder(np.lib.mixins.NDArrayOperatorsMixin):
         raise NeedsValue(".item(), .tolist(), or turning a tensor into a NumPy array")
 
     def __bool__(self) -> bool:
+        if active.tape is self._tape and _asked_here(sys._getframe(1)):
+            return self.observe(bool)
         raise NeedsValue("a condition (`if`, `while`, `and`, `bool()`)")
 
     def __float__(self) -> float:
@@ -330,10 +340,29 @@ class RecordedNumber(Recorder):
     __hash__ = object.__hash__
 
 
+def _method(name: str) -> Callable[..., Any]:
+    """A method of arrays, which NumPy's numbers have as well: results without axes are numbers."""
+    return lambda array, *args, **kwargs: getattr(array, name)(*args, **kwargs)
+
+
+def _asked_here(frame: Any) -> bool:
+    """Whether this package asks for a truth, as where a draw refuses probabilities outside [0, 1], and not the user."""
+    while frame is not None and frame.f_code.co_name == "__bool__":
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename.startswith(OWN[0])
+
+
 def with_item(a: Any, index: Any, value: Any) -> Any:
     """A copy of an array with some elements replaced: `a[index] = value` without writing into a."""
     a = np.array(a)
     a[index] = value
+    return a
+
+
+def with_at(ufunc: Any, a: Any, index: Any, *values: Any) -> Any:
+    """A copy of an array after `ufunc.at(a, index, value)`: where the index names a place twice, both count."""
+    a = np.array(a)
+    ufunc.at(a, index, *values)
     return a
 
 

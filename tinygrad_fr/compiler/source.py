@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import linecache
+import os
 import re
 from typing import Any
 
@@ -32,9 +34,22 @@ _WITH_AT = '''def with_at(ufunc, a, index, *values):
     return a
 '''
 
+_ZEROED = '''def zeroed(a, off):
+    """np.where(off, 0, a) with masks of bits: where signs are mixed, several times as fast."""
+    bits = np.int32 if a.itemsize == 4 else np.int64
+    keep = np.subtract(off.view(np.int8), 1).astype(bits)  # 0 where off, else -1, which has all bits
+    return np.bitwise_and(keep, a.view(bits), out=keep).view(a.dtype)
+'''
+
+_TEMPORARY = re.compile(r"t\d*(_\d+)?")
+
 LONGEST_LINE = 100
+MOST_NAMES = 12
 MOST_CALLS = 16
 """A formula that takes more lines than this is not written above its lines: its operation is named."""
+
+MANY = 1024
+"""From so many elements on, np.where takes much longer than a few calls."""
 
 LARGEST_TEXT = 64
 """Constants of more elements are not written out."""
@@ -58,6 +73,7 @@ class Program:
         self._names: dict[Value, str] = {}
         self._taken: set[str] = {self.name, "np", "with_item", "with_at", *dir(builtins)}
         self._functions: set[str] = set()
+        self._needs: set[str] = set()  # helpers that stand in the text
         self.arguments = [self._named(value, name) for name, value in plan.trace.arguments]
         self.states: dict[str, Value] = {}
         self.flats: dict[str, Any] = {}
@@ -353,7 +369,14 @@ class Program:
             count = a.size // max(1, line.result.size)
             text = f"{self._call('add')}.reduce({self._text(a)}, axis={self._text(axis)}{', keepdims=True' if keep else ''})"
             return (f"{text} / {count}" if count > 1 else text), None
+        if function is np.where and _zeroes(line):
+            self._needs.add("zeroed")
+            return f"zeroed({self._text(args[2])}, {self._text(args[0])})", None
+        if function is np.take_along_axis and args[2:] == (1,) and len(args[1].shape) == 2 == len(args[0].shape):
+            rows = self._constant(np.arange(len(args[1].sample)).reshape(-1, 1))  # quicker than NumPy's own detour
+            return f"{self._text(args[0])}[{rows}, {self._text(args[1])}]", None
         if function is with_item:
+            self._needs.add("with_item")
             index = f"np.s_[{self._index(args[1])}]"
             return f"with_item({self._text(args[0])}, {index}, {self._text(args[2])})", None
         if function is with_at:
@@ -455,7 +478,7 @@ class Program:
         left = self._names.get(last, "") if last is not None else ""
         if place.phase == "backward" and left.startswith("d"):
             return f"∂C/∂{left[1:]} = {formula}"
-        return f"{left} = {formula}" if left and not re.fullmatch(r"t\d*(_\d+)?", left) else formula
+        return f"{left} = {formula}" if left and not _TEMPORARY.fullmatch(left) else formula
 
     def _update_comment(self, lines: list[Line]) -> str | None:
         """What an update computes: its lines put together into one formula; a short one only."""
@@ -508,6 +531,7 @@ class Program:
         for name, value, path in rows:
             said = "" if path == name else path
             head.append(f"    {name:<{width}}  {value.shape!s:<{shapes}}  {value.dtype}  {said}".rstrip())
+        head += self._origins()
         head += ['"""', "", "import numpy as np"]
         if self._functions:
             head += _wrapped("from numpy import ", sorted(self._functions))
@@ -534,12 +558,35 @@ class Program:
         function = ["", "", f"def {self.name}({', '.join(self.arguments)}):"]
         if quiet:
             function.append('    with np.errstate(all="ignore"):')
-        if any(line.function is with_item for line in plan.lines):
-            middle += ["", "", *_WITH_ITEM.splitlines()]
+        for helper, text in (("with_item", _WITH_ITEM), ("zeroed", _ZEROED)):
+            if helper in self._needs:
+                middle += ["", "", *text.splitlines()]
         if any(line.function is with_at for line in plan.lines):
             middle += ["", "", *_WITH_AT.splitlines()]
         middle += self._kernels()
         return head, middle, [*function, *body]
+
+    def _origins(self) -> list[str]:
+        """For the docstring: the lines of the user's that the step has run, each with what the program computes for it."""
+        made: dict[str, dict[str, None]] = {}
+        for line in self.plan.lines:
+            names = [self._names[value] for value in line.results if value in self._names and line.kind != "view"]
+            names = [name for name in names if not _TEMPORARY.fullmatch(name)]
+            if line.place.site and names:
+                made.setdefault(line.place.site, {}).update(dict.fromkeys(names))
+        rows = []
+        for site, computed in made.items():
+            file, _, number = site.rpartition(":")
+            text = linecache.getline(file, int(number)).strip().replace("\\", "\\\\").replace('"""', "'''")
+            named = list(computed)
+            if len(named) > MOST_NAMES:
+                named = [*named[: MOST_NAMES - 1], "…", named[-1]]
+            rows.append((f"{os.path.basename(file)}:{number}", text[:LONGEST_LINE], ", ".join(named)))
+        if not rows:
+            return []
+        place, width = (max(len(row[i]) for row in rows) for i in (0, 1))
+        lines = ["", "What the program computes for each line of the step:", ""]
+        return lines + [f"    {where:<{place}}  {text:<{width}}  {names}" for where, text, names in rows]
 
     def _memory(self) -> list[str]:
         """The lines that make the memory of results."""
@@ -582,6 +629,16 @@ class Program:
         """The program, but for the values of its state."""
         head, middle, function = self.sections()
         return "\n".join([*head, *middle, *function]) + "\n"
+
+
+def _zeroes(line: Line) -> bool:
+    """Whether a line is np.where(off, 0, a) for many elements, where it pays to say it another way."""
+    if len(line.args) != 3:
+        return False
+    off, zero, a = line.args
+    if not isinstance(off, Value) or not isinstance(a, Value) or isinstance(zero, Value) or np.ndim(zero) or zero != 0:
+        return False
+    return off.dtype == np.bool_ and a.dtype in (np.float32, np.float64) and off.shape == a.shape and a.size >= MANY
 
 
 def groups(lines: list[Line]) -> list[list[Line]]:

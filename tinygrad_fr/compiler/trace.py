@@ -14,6 +14,7 @@ import random as python_random
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -347,7 +348,7 @@ class _Draws:
             tensor._array = self._tape.recorder(Value("constant", tensor._array))
         return tensor
 
-    def drawn(self, x: Tensor, draw: Callable[[Any, Any], Any], source: Any) -> bool:
+    def drawn(self, x: Tensor, draw: Any, source: Any) -> bool:
         """Note a draw, and give its numbers to a tensor; False leaves it to the ordinary way."""
         if threading.get_ident() != self._thread:
             return False
@@ -355,7 +356,8 @@ class _Draws:
             self._states[source] = source.get_state()
         shape, dtype = x._array.shape, x._array.dtype
         repeat = Draw(draw, source, shape, dtype)
-        recorder = self._tape.run("draw", repeat, (), {}, repeat)
+        inputs = [cell.cell_contents for cell in draw.__closure__ or () if isinstance(cell.cell_contents, Recorder)]
+        recorder = self._tape.run("draw", repeat, inputs, {}, repeat)
         if isinstance(x._array, Recorder):
             x._array._rebind(recorder)
         elif (x._memory if x._node is None else x._node.memory) is None:
@@ -372,14 +374,24 @@ class _Draws:
 
 
 class Draw:
-    """A draw of random numbers, to be repeated: called, it gives the next ones."""
+    """A draw of random numbers, to be repeated: called, it gives the next ones.
 
-    __slots__ = ("_draw", "_like", "source")
+    Where it depends on what the step has computed, such as probabilities, the function that draws holds recorders among its
+    variables: these are its inputs, and each call gives their arrays.
+    """
 
-    def __init__(self, draw: Callable[[Any, Any], Any], source: Any, shape: tuple[int, ...], dtype: Any) -> None:
-        self._draw, self.source, self._like = draw, source, np.empty(shape, dtype)
+    __slots__ = ("_draw", "_given", "_like", "source")
 
-    def __call__(self) -> Any:
+    def __init__(self, draw: Any, source: Any, shape: tuple[int, ...], dtype: Any) -> None:
+        cells = draw.__closure__ or ()
+        own = [CellType(None) if isinstance(cell.cell_contents, Recorder) else cell for cell in cells]
+        self._given = [cell for cell, known in zip(own, cells, strict=True) if cell is not known]
+        self._draw = FunctionType(draw.__code__, draw.__globals__, draw.__name__, draw.__defaults__, tuple(own))
+        self.source, self._like = source, np.empty(shape, dtype)
+
+    def __call__(self, *inputs: Any) -> Any:
+        for cell, array in zip(self._given, inputs, strict=True):
+            cell.cell_contents = np.asarray(array)
         values = self._draw(self._like, self.source)
         return np.array(np.broadcast_to(values, self._like.shape), self._like.dtype)
 

@@ -849,20 +849,18 @@ def cross_entropy(
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     if axis == 0:
         target = _one_sample(target)
-    all_count = _check_classes("cross_entropy", input, target, classes, ignore_index)
-    if all_count and weight is None and label_smoothing == 0 and reduction == "mean" and input._array.ndim == 2:
+    plain = weight is None and label_smoothing == 0 and reduction == "mean" and input._array.ndim == 2
+    all_count = _check_classes("cross_entropy", input, target, classes, ignore_index, tell=plain)
+    if plain and all_count:
         return _cross_entropy(input, target)
     logs = _log_softmax(input, axis)
-    loss = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
+    loss = _nll(logs, target, weight, ignore_index, reduction)
     if label_smoothing == 0:
         return loss
     spread = logs if weight is None else mul(logs, reshape(weight, (-1,) + (1,) * (input.ndim - axis - 1)))
-    counted = target._array != ignore_index
-    smooth = mul(where(wrap(counted), _sum(spread, axis), 0.0), -1)
+    smooth = mul(where(wrap(target._array != ignore_index), _sum(spread, axis), 0.0), -1)
     if reduction == "mean":
-        chosen = np.where(counted, target._array, 0)
-        share = counted if weight is None else np.where(counted, weight._array[chosen], 0)
-        smooth = _weighted_mean(smooth, share)
+        smooth = _weighted_mean(smooth, _shares(target, weight, ignore_index))
     elif reduction == "sum":
         smooth = _sum(smooth)
     return loss * (1 - label_smoothing) + smooth * (label_smoothing / classes)
@@ -887,8 +885,8 @@ def _soft_cross_entropy(
     return _finish(elements, reduction)
 
 
-def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignore_index: int) -> bool:
-    """Refuse targets that are not class numbers of this input, before anything is computed; say if none is ignored."""
+def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignore_index: int, tell: bool = False) -> bool:
+    """Refuse targets that are not class numbers of this input, before anything is computed; `tell` says if none is ignored."""
     values, have = target._array, input._array.shape
     if values.dtype.kind not in "iu":
         raise RuntimeError(
@@ -898,15 +896,15 @@ def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignor
     if values.shape != expected:
         raise _wrong_classes(name, have, values.shape, expected)
     if isinstance(values, np.ndarray):
-        return values.size > 0 and _check_numbers(name, values, classes, ignore_index)
+        return values.size > 0 and _check_numbers(values, name, classes, ignore_index, tell)
     if not hasattr(values, "observe") or not values.size:
         return False
-    check = partial(_check_numbers, name, classes=classes, ignore_index=ignore_index)
+    check = partial(_check_numbers, name=name, classes=classes, ignore_index=ignore_index, tell=tell)
     return bool(values.observe(check))  # a recorder: the compiled step checks at each call
 
 
-def _check_numbers(name: str, values: Array, classes: int, ignore_index: int) -> bool:
-    """Refuse class numbers out of range; say if none is the one to ignore."""
+def _check_numbers(values: Array, name: str, classes: int, ignore_index: int, tell: bool) -> bool:
+    """Refuse class numbers out of range; say, where it is of use, if none is the one to ignore."""
     low, high = np.minimum.reduce(values, None), np.maximum.reduce(values, None)
     if low >= 0 and high < classes and not low <= ignore_index <= high:
         return True
@@ -914,7 +912,7 @@ def _check_numbers(name: str, values: Array, classes: int, ignore_index: int) ->
     wrong = counted[(counted < 0) | (counted >= classes)]
     if wrong.size:
         raise IndexError(f"Target {wrong[0]} is out of bounds. {name}: the input has {classes} classes, numbered from 0.")
-    return bool(counted.size == values.size)
+    return not tell or bool(counted.size == values.size)
 
 
 def _wrong_classes(name: str, have: tuple[int, ...], given: tuple[int, ...], expected: tuple[int, ...]) -> Exception:
@@ -970,19 +968,30 @@ def nll_loss(
     if axis == 0:
         target = _one_sample(target)
     _check_classes("nll_loss", input, target, input.shape[axis], ignore_index)
-    counted = np.asarray(target._array != ignore_index)
+    return _nll(input, target, weight, ignore_index, reduction)
+
+
+def _nll(logs: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> Tensor:
+    """Minus the log-probability of each sample's class, times the sample's share; what was given is right."""
+    axis = 1 if logs.ndim > 1 else 0
+    counted = target._array != ignore_index
     chosen = wrap(np.where(counted, target._array, 0).astype(np.int64))
-    picked = squeeze(take_along_dim(input, unsqueeze(chosen, axis), axis), axis)
-    share = counted.astype(input.dtype) if weight is None else np.where(counted, weight._array[chosen._array], 0)
-    elements = mul(where(wrap(counted), picked, 0.0), wrap(np.asarray(-share, input.dtype)))
-    if reduction != "mean":
-        return _finish(elements, reduction)
-    return _weighted_mean(elements, share)
+    picked = squeeze(take_along_dim(logs, unsqueeze(chosen, axis), axis), axis)
+    share = _shares(target, weight, ignore_index).astype(logs.dtype)
+    elements = mul(where(wrap(counted), picked, 0.0), wrap(-share))
+    return _weighted_mean(elements, share) if reduction == "mean" else _finish(elements, reduction)
+
+
+def _shares(target: Tensor, weight: Tensor | None, ignore_index: int) -> Array:
+    """How much each sample counts: the weight of its class, or 1; nothing where it is ignored."""
+    counted = target._array != ignore_index
+    return np.where(counted, 1 if weight is None else np.take(weight._array, np.where(counted, target._array, 0)), 0)
 
 
 def _weighted_mean(elements: Tensor, share: Array) -> Tensor:
     """The sum of elements that were weighted, divided by the weights; nan where nothing counts, with no gradient."""
-    return div(_sum(elements), float(np.sum(share)) or math.nan)
+    total = np.sum(share)
+    return div(_sum(elements), wrap(np.where(total == 0, np.nan, total).astype(elements.dtype)))
 
 
 def kl_div(

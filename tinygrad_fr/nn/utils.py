@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -45,7 +44,7 @@ def get_total_norm(
     with no_grad():
         norms = [norm(t, norm_type) for t in _listed(tensors)]
         total = norm(stack(norms), norm_type) if norms else wrap(np.zeros((), np.float32))
-    if error_if_nonfinite and not math.isfinite(total):
+    if error_if_nonfinite and not np.isfinite(total._array):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. It "
             f"is {total.item()}: `detect_anomaly()` finds the operation that made it. To disable this error and scale the "
