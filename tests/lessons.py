@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +15,36 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygrad_fr as tg
+
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(params=["numpy", "numba"])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """What a lesson's step is compiled for, Numba where it is installed; at the end, it has been compiled for that, and run."""
+    if request.param == "numba":
+        pytest.importorskip("numba")
+    steps: list[Any] = []
+    ordinary = tg.compile
+
+    def noted(step: Any, *, backend: str) -> Any:
+        steps.append(ordinary(step, backend=backend))
+        return steps[-1]
+
+    monkeypatch.setattr(tg, "compile", noted)
+    yield request.param
+    assert steps, "nothing was compiled"
+    assert all(step.backend == request.param and step.traces for step in steps)
+
+
+numpy_only = pytest.mark.parametrize("backend", ["numpy"], indirect=True)
+
+
+def started_here(example: str, monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+    """`python examples/EXAMPLE --quick OPTIONS` in this very process, where one can see what it does."""
+    monkeypatch.setattr(sys, "argv", [example, "--quick", *options])
+    runpy.run_path(str(ROOT / "examples" / example), run_name="__main__")
 
 
 def command_line(example: str, lang: str) -> str:

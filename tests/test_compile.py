@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import linecache
 import re
 import subprocess
@@ -16,7 +17,7 @@ from typing import Any
 import handwritten_s3_s4 as by_hand
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_fr as torch
@@ -27,6 +28,9 @@ from examples import s4_two_layers as s4
 from tinygrad_fr import nn, operation, optim
 from tinygrad_fr.nn import functional as F
 from tinygrad_fr.operation import operation as declared
+
+NUMBA = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="needs Numba: pip install '.[jit]'")
+BACKENDS = ["numpy", pytest.param("numba", marks=NUMBA)]
 
 COMPILER = Path(torch.__file__).parent / "compiler"
 
@@ -52,6 +56,7 @@ class Setup:
         optimizer: Any = optim.SGD,
         criterion: Any = None,
         clear: str = "first",
+        backend: str = "numpy",
         **options: Any,
     ) -> None:
         options.setdefault("lr", 0.1)
@@ -72,7 +77,7 @@ class Setup:
             return loss
 
         self.eager = step
-        self.step = torch.compile(step) if compiled else step
+        self.step = torch.compile(step, backend=backend) if compiled else step
 
     def state(self) -> dict[str, Any]:
         """Everything that a step changes."""
@@ -146,21 +151,28 @@ OPTIMIZERS: list[tuple[Any, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.__name__)
-def test_every_activation(activation: Any) -> None:
+def test_every_activation(activation: Any, backend: str) -> None:
     def make() -> Any:
         torch.manual_seed(1)
         return nn.Sequential(nn.Linear(2, 4), activation(), nn.Linear(4, 1)).double()
 
-    both(make=make, batches=[(X.double(), Y.double())])
+    both(make=make, batches=[(X.double(), Y.double())], backend=backend, units=64)
 
 
-@pytest.mark.parametrize("clear", ["first", "last", "zeros", "never"])
+@pytest.mark.parametrize(
+    ("clear", "backend"),
+    [("first", "numpy"), ("last", "numpy"), ("zeros", "numpy"), ("never", "numpy"), pytest.param("last", "numba", marks=NUMBA)],
+)
 @pytest.mark.parametrize(("optimizer", "options"), OPTIMIZERS, ids=lambda o: getattr(o, "__name__", str(o)))
-def test_every_optimizer_and_every_way_to_forget_gradients(optimizer: Any, options: dict[str, Any], clear: str) -> None:
+def test_every_optimizer_and_every_way_to_forget_gradients(
+    optimizer: Any, options: dict[str, Any], clear: str, backend: str
+) -> None:
     units = 1e4 if "centered" in options else 64  # the root of a difference, v − m², magnifies what was rounded
     data = [(X.double(), Y.double())]
-    both(make=lambda: xor_net(torch.float64), batches=data, optimizer=optimizer, clear=clear, units=units, **options)
+    setup = {"make": lambda: xor_net(torch.float64), "batches": data, "optimizer": optimizer, "clear": clear}
+    both(units=units, backend=backend, **setup, **options)
 
 
 LOSSES = {
@@ -179,26 +191,27 @@ def wanted(loss: str, seed: int = 0) -> Any:
     return torch.from_numpy(values)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_every_loss(loss: str) -> None:
+def test_every_loss(loss: str, backend: str) -> None:
     def make() -> Any:
         torch.manual_seed(2)
         end = [nn.Sigmoid()] if loss == "bce" else []
         return nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, LOSSES[loss][1]), *end).double()
 
-    both(
-        make=make, criterion=LOSSES[loss][0](), batches=[(X.double(), wanted(loss)), (X.double() + 1, wanted(loss, 1))], steps=6
-    )
+    batches = [(X.double(), wanted(loss)), (X.double() + 1, wanted(loss, 1))]
+    both(make=make, criterion=LOSSES[loss][0](), batches=batches, steps=6, backend=backend)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("extra", [lambda: nn.Dropout(0.3), lambda: nn.BatchNorm1d(4), lambda: nn.LayerNorm(4)],
                          ids=["dropout", "batch norm", "layer norm"])  # fmt: skip
-def test_layers_with_a_state_or_with_chance(extra: Callable[[], Any]) -> None:
+def test_layers_with_a_state_or_with_chance(extra: Callable[[], Any], backend: str) -> None:
     def make() -> Any:
         torch.manual_seed(3)
         return nn.Sequential(nn.Linear(2, 4), extra(), nn.ReLU(), nn.Linear(4, 1)).double()
 
-    both(make=make, batches=[(X.double(), Y.double())], momentum=0.9, steps=6)
+    both(make=make, batches=[(X.double(), Y.double())], momentum=0.9, steps=6, backend=backend)
 
 
 class Tree(nn.Module):
@@ -222,25 +235,41 @@ class Tree(nn.Module):
         return self.last(h) * torch.sigmoid(h[:, :1])
 
 
-@settings(max_examples=12)
-@given(
-    width=st.integers(1, 5),
-    depth=st.integers(0, 4),
-    activation=st.sampled_from(["tanh", "sigmoid", "relu"]),
-    loss=st.sampled_from(["mse", "l1", "logits"]),
-    optimizer=st.sampled_from(OPTIMIZERS),
-    clear=st.sampled_from(["first", "last", "zeros", "never"]),
-    batch=st.integers(1, 4),
-)
-def test_random_models(width: int, depth: int, activation: str, loss: str, optimizer: Any, clear: str, batch: int) -> None:
+MODELS = {
+    "width": st.integers(1, 5),
+    "depth": st.integers(0, 4),
+    "activation": st.sampled_from(["tanh", "sigmoid", "relu"]),
+    "loss": st.sampled_from(["mse", "l1", "logits"]),
+    "optimizer": st.sampled_from(OPTIMIZERS),
+    "clear": st.sampled_from(["first", "last", "zeros", "never"]),
+    "batch": st.integers(1, 4),
+}
+
+
+def compare_models(width: int, depth: int, activation: str, loss: str, optimizer: Any, batch: int, **setup: Any) -> None:
+    """Train a random model eagerly and compiled."""
+
     def make() -> Any:
         torch.manual_seed(width + depth)
         return Tree(width, depth, activation).double()
 
     cls, options = optimizer
     x, y = X[:batch].double() - 0.3, wanted(loss)[:batch]
-    options = {"lr": 0.01, "units": 1e4, **options}
-    both(make=make, criterion=LOSSES[loss][0](), optimizer=cls, clear=clear, batches=[(x, y)], steps=4, **options)
+    options = {"lr": 0.01, "units": 1e4, **options, **setup}
+    both(make=make, criterion=LOSSES[loss][0](), optimizer=cls, batches=[(x, y)], steps=4, **options)
+
+
+@settings(max_examples=12)
+@given(**MODELS)
+def test_random_models(**model: Any) -> None:
+    compare_models(**model)
+
+
+@NUMBA
+@settings(max_examples=6, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # each takes seconds to compile: none is shrunk
+@given(**MODELS)
+def test_random_models_in_loops(**model: Any) -> None:
+    compare_models(**model, backend="numba")
 
 
 def test_plain_numpy_calls_of_eager_give_the_same_bits() -> None:
@@ -441,6 +470,54 @@ def test_frozen_parameters() -> None:
         s.net[0].weight.requires_grad_(True)
         s.step(X, Y)
     same(compiled.state(), eager.state(), 64)
+
+
+def test_layers_that_come_go_and_change() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    compiled = torch.compile(lambda x: net(x))
+    changes: list[Callable[[], Any]] = [
+        lambda: net.append(nn.Tanh()),
+        lambda: net.__delitem__(1),
+        lambda: net.__setitem__(0, nn.Linear(2, 3)),
+        lambda: net[0].register_forward_hook(lambda module, args, y: 2 * y),
+        lambda: net.insert(0, nn.Tanh()),
+        lambda: net._modules.__setitem__("0", nn.Sigmoid()),
+        lambda: setattr(net[1], "bias", None),
+        lambda: setattr(net[2], "forward", torch.relu),
+    ]
+    with torch.no_grad():
+        for change in changes:
+            before = compiled(X)
+            assert torch.equal(compiled(X), before)
+            change()
+            assert torch.equal(compiled(X), net(X))
+            assert not torch.equal(net(X), before) or change is changes[-1]
+
+
+def test_a_step_that_draws_inside_another() -> None:
+    inner = torch.compile(lambda: torch.randn(3))
+    inner()
+    outer = torch.compile(lambda x: x + inner())
+    torch.manual_seed(0)
+    found = [outer(torch.zeros(3)) for _ in range(2)]
+    torch.manual_seed(0)
+    assert all(torch.equal(a, torch.randn(3)) for a in found)
+
+
+def test_a_refused_draw_leaves_everything_as_it_was() -> None:
+    count = torch.zeros(3)
+
+    @torch.compile
+    def step(x: Any) -> Any:
+        count.add_(1.0)
+        return torch.bernoulli(torch.rand(3) * x)
+
+    for _ in range(2):
+        step(torch.tensor(0.5))
+    state, before = torch.get_rng_state(), count.clone()
+    with pytest.raises(RuntimeError, match="between 0 and 1"):
+        step(torch.tensor(50.0))
+    assert torch.equal(state, torch.get_rng_state()) and torch.equal(before, count)
 
 
 def test_the_cache_is_bounded_and_says_when_it_is_of_no_use() -> None:
@@ -1025,6 +1102,30 @@ def test_the_program_reads_like_the_course() -> None:
     assert re.findall(r"\bt\d+\b", body) == [] or max(int(n) for n in re.findall(r"\bt(\d+)\b", body)) <= 6
 
 
+def test_the_docstring_says_where_each_line_comes_from() -> None:
+    net, criterion, rate = xor_net(), nn.MSELoss(), 0.1
+
+    def step(x: Any, y: Any) -> Any:
+        prediction = net(x)
+        loss = criterion(prediction, y)
+        loss.backward()
+        with torch.no_grad():
+            for p in net.parameters():
+                p -= rate * p.grad
+                p.grad = None
+        return loss
+
+    compiled = torch.compile(step)
+    compiled(X, Y)
+    text = compiled.source().split('"""')[1]
+    first = step.__code__.co_firstlineno
+    for offset, line, names in (
+        (1, "prediction = net(x)", "z1, a1, z2, prediction"), (2, "loss = criterion(prediction, y)", "loss"),
+        (3, "loss.backward()", "dprediction, dz2, da1, dW2, db2, dz1, dW1, db1"), (6, "p -= rate * p.grad", "P"),
+    ):  # fmt: skip
+        assert re.search(rf"test_compile\.py:{first + offset} +{re.escape(line)} +{names}\n", text), text
+
+
 def test_one_call_updates_all_parameters() -> None:
     _, compiled = both(clear="last", momentum=0.9)
     text = compiled.step.source()
@@ -1187,7 +1288,7 @@ def test_a_compiled_step_goes_with_its_last_reference() -> None:
 # -- the courses -------------------------------------------------------------------------------------------------------
 
 
-def course(system: str, compiled: bool, steps: int) -> tuple[list[float], list[Any], Any]:
+def course(system: str, compiled: bool, steps: int, backend: str = "numpy") -> tuple[list[float], list[Any], Any]:
     """A system of the course, trained: the losses, the parameters at the end, and the step."""
     torch.manual_seed(1)
     net: Any = None
@@ -1239,15 +1340,16 @@ def course(system: str, compiled: bool, steps: int) -> tuple[list[float], list[A
         optimizer.zero_grad()
         return loss
 
-    run = torch.compile(step) if compiled else step
+    run = torch.compile(step, backend=backend) if compiled else step
     losses = [run(*data[i % len(data)]).item() for i in range(steps)]
     return losses, [p.detach().numpy().copy() for p in parameters], run
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("system", ["S0", "S1", "S2", "S3", "S4"])
-def test_the_systems_of_the_course(system: str) -> None:
+def test_the_systems_of_the_course(system: str, backend: str) -> None:
     losses, parameters, _ = course(system, False, 40)
-    found, others, step = course(system, True, 40)
+    found, others, step = course(system, True, 40, backend)
     near(np.array(found, others[0].dtype), np.array(losses, others[0].dtype), 64, "loss")
     for p, q in zip(others, parameters, strict=True):
         near(p, q, 64)

@@ -10,7 +10,17 @@ import handwritten_s0_s2 as by_hand
 import numpy as np
 import pytest
 from handwritten_s0_s2 import Array
-from lessons import command_line, numbers, on_pytorch, pictures, same_in_both_languages, without_rounding
+from lessons import backend as backend
+from lessons import (
+    command_line,
+    numbers,
+    numpy_only,
+    on_pytorch,
+    pictures,
+    same_in_both_languages,
+    started_here,
+    without_rounding,
+)
 
 import tinygrad_fr as tg
 from examples import s0_xor_layers as lesson
@@ -91,6 +101,38 @@ def test_fit_in_one_go_ends_where_the_hand_written_network_ends() -> None:
     errors = net.fit(tg.tensor(XOR_X), tg.tensor(XOR_Y), epochs=100, learning_rate=0.1, every=1000)
     np.testing.assert_allclose(errors, hand.fit(XOR_X, XOR_Y, 100, 0.1), rtol=0, atol=1e-10)
     np.testing.assert_allclose(flat(net), hand.parameters(), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("seed", [1, 0])
+def test_compiled_it_is_the_training_of_the_hand_written_network(seed: int, backend: str) -> None:
+    """The errors of all 1000 epochs, and where they end."""
+    net, hand = both(seed)
+    errors = net.fit(tg.tensor(XOR_X), tg.tensor(XOR_Y), epochs=1000, learning_rate=0.1, every=1001, backend=backend)
+    assert len(net.step.traces) == 2, "one for the first call, before there are gradients"
+    np.testing.assert_allclose(errors, hand.fit(XOR_X, XOR_Y, 1000, 0.1), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(flat(net), hand.parameters(), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_compiled_it_prints_the_same_and_the_program(lang: str, backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for choice in (None, backend):
+        lesson.main(lang, epochs=100, every=10, backend=choice)
+        said.append(without_rounding(capsys.readouterr().out))
+    plain, compiled = said
+    assert compiled.startswith(plain)
+    title, _, program = compiled.removeprefix(plain).lstrip("\n").partition("\n\n")
+    assert title == lesson.WORDS[lang]["program"].strip()
+    assert program.startswith({"numpy": "def step(x, y):\n", "numba": "@njit("}[backend])
+    lines = [line.strip() for line in program.splitlines()]
+    for formula in ("# z1 = x W₁", "# ∂C/∂W1 = xᵗ da1", "# P ← P − ηG"):
+        assert formula in lines
+    assert lines[-1] == "return E"
+
+
+@numpy_only
+def test_compiled_from_the_command_line(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started_here("s0_xor_layers.py", monkeypatch, "--compile")
 
 
 def test_how_many_starts_learn() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import sys
 from itertools import pairwise
@@ -16,13 +17,16 @@ from lessons import (
     FRENCH,
     command_line,
     numbers,
+    numpy_only,
     on_pytorch,
     pictures,
     same_in_both_languages,
+    started_here,
     without_comparisons,
     without_rounding,
     words,
 )
+from lessons import backend as backend
 
 import tinygrad_fr as tg
 from examples import s1_activations, s1_classification, s1_pathologies
@@ -110,6 +114,32 @@ def test_a_hidden_layer_tells_the_classes_apart(capsys: pytest.CaptureFixture[st
     assert [int((three.y == n).sum()) for n in range(3)] == [100, 100, 100]
     assert 0.8 < two.accuracy(two.line) < 0.95 and two.accuracy(two.net) >= 0.98
     assert 0.4 < three.accuracy(three.line) < 0.7 and three.accuracy(three.net) >= 0.97
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_compiled_it_is_the_same_training(classes: int, backend: str) -> None:
+    """1000 steps in float64, from the same weights."""
+    task = s1_classification.two_classes(0) if classes == 2 else s1_classification.three_classes(0)
+    y, cost = (task.y.double().unsqueeze(1), nn.BCELoss()) if classes == 2 else (task.y, nn.CrossEntropyLoss())
+    nets = [copy.deepcopy(task.net).double() for _ in range(3)]
+    for net, choice in zip(nets[:2], (None, backend), strict=True):
+        s1_classification.train(net, cost, task.x.double(), y, 1000, choice)
+    plain, compiled, start = (np.concatenate([p.detach().numpy().ravel() for p in net.parameters()]) for net in nets)
+    np.testing.assert_allclose(compiled, plain, rtol=0, atol=1e-10)
+    assert np.abs(plain - start).max() > 0.5, "nothing was trained"
+
+
+def test_compiled_it_prints_the_same(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for choice in (None, backend):
+        s1_classification.main("en", 100, backend=choice)
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+
+
+@numpy_only
+def test_compiled_from_the_command_line(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started_here("s1_classification.py", monkeypatch, "--compile")
 
 
 def test_accuracy_counts() -> None:

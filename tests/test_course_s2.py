@@ -10,7 +10,17 @@ import handwritten_s0_s2 as by_hand
 import numpy as np
 import pytest
 from handwritten_s0_s2 import Array
-from lessons import command_line, numbers, on_pytorch, pictures, same_in_both_languages, without_rounding
+from lessons import backend as backend
+from lessons import (
+    command_line,
+    numbers,
+    numpy_only,
+    on_pytorch,
+    pictures,
+    same_in_both_languages,
+    started_here,
+    without_rounding,
+)
 
 import tinygrad_fr as tg
 from examples import s2_people as lesson
@@ -91,6 +101,32 @@ def test_the_log_is_that_of_the_course(capsys: pytest.CaptureFixture[str]) -> No
     emily, frank = (hand.feedforward(np.array(x)) for x in ([-7, -3], [20, 2]))
     assert said[-2:] == [f"  Emily: {emily:.3f}  woman", f"  Frank: {frank:.3f}  man"]
     assert said[-2:] == ["  Emily: 0.964  woman", "  Frank: 0.039  man"]  # what the course prints, from this seed
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_compiled_it_is_the_training_of_the_hand_written_network(
+    seed: int, backend: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net, hand = both(seed)
+    start = flat(net)
+    found = lesson.train(net, tg.tensor(PEOPLE), tg.tensor(WOMEN), 1000, backend=backend)
+    expected = hand.train(PEOPLE, WOMEN, 1000, 0.1)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(flat(net), hand.parameters(), rtol=0, atol=1e-10)
+    assert np.abs(flat(net) - start).max() > 0.5, "nothing was trained"
+
+
+def test_compiled_it_prints_the_same(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for choice in (None, backend):
+        lesson.main("fr", epochs=300, backend=choice)
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+
+
+@numpy_only
+def test_compiled_from_the_command_line(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started_here("s2_people.py", monkeypatch, "--compile")
 
 
 @pytest.mark.parametrize("seed", range(1, 6))

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 from handwritten_s3_s4 import Array, flat, s3_listing, s3_start, s3_training, sigmoid
-from lessons import ROOT, command_line, numbers, pictures, same_in_both_languages
+from lessons import ROOT, command_line, numbers, numpy_only, pictures, same_in_both_languages, started_here
+from lessons import backend as backend
 
 import tinygrad_fr as tg
 from examples import s3_mnist_one_by_one as lesson
@@ -187,6 +188,41 @@ def test_three_epochs_in_one_go_give_the_hand_written_accuracies() -> None:
     assert shares == right.mean(axis=1).tolist()
     assert shares[0] < shares[1] < shares[2]
     np.testing.assert_allclose(values(parameters), steps[-1][1], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("which, count, epochs", [("digits", 1437, 3), ("mnist", 2000, 1)])
+def test_compiled_it_is_the_training_of_the_hand_written_network(which: str, count: int, epochs: int, backend: str) -> None:
+    """Each epoch is one call of `loop`, and counts the images that were read right."""
+    images, labels = some_images(which, count)
+    start = s3_start(images.shape[1], 20, 10, seed=3)
+    parameters = leaves(start)
+    shares = list(lesson.train(parameters, tg.tensor(images), labels.tolist(), epochs, 0.01, backend))
+    steps = list(by_hand(np.tile(images, (epochs, 1)), np.tile(labels, epochs), start, 0.01, listing=False))
+    assert shares == np.array([correct for correct, _ in steps]).reshape(epochs, -1).mean(axis=1).tolist()
+    np.testing.assert_allclose(values(parameters), steps[-1][1], rtol=0, atol=1e-10)
+
+
+def test_compiled_it_prints_the_same(no_mnist: None, backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for choice in (None, backend):
+        lesson.main("fr", quick=True, image=5, backend=choice)
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+
+
+@numpy_only
+@pytest.mark.parametrize("options", [["--image", "5"], ["--sweep", "--epochs", "1"]])
+def test_compiled_from_the_command_line(
+    options: list[str], no_mnist: None, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started_here(EXAMPLE, monkeypatch, *options, "--compile")
+
+
+@numpy_only
+def test_the_compiled_sweep_finds_the_same(no_mnist: None, backend: str) -> None:
+    (images, labels), test_set = lesson.load(None, "en")
+    train_set = images[:100], labels[:100].tolist()
+    assert lesson.vary(train_set, test_set, 1, backend) == lesson.vary(train_set, test_set, 1)
 
 
 def test_weights_start_uniform_and_biases_at_zero() -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 from handwritten_s3_s4 import Array, flat, s4_model, s4_start, s4_training
-from lessons import ROOT, command_line, pictures, same_in_both_languages
+from lessons import ROOT, command_line, numpy_only, pictures, same_in_both_languages, started_here
+from lessons import backend as backend
 
 import tinygrad_fr as tg
 from examples import s4_two_layers as lesson
@@ -56,10 +57,12 @@ def normalised(images: Array, like: Array) -> Array:
     return np.asarray(((images - like.mean(axis=0)) / (1e-9 + like.std(axis=0))).T)
 
 
-def program(X: Array, Y: Array, start: Sequence[Array], eta: float, steps: int, batch: int) -> Iterator[tuple[float, Array]]:
+def program(
+    X: Array, Y: Array, start: Sequence[Array], eta: float, steps: int, batch: int, backend: str | None = None
+) -> Iterator[tuple[float, Array]]:
     """The program's training: the cost before each update, and the parameters after it."""
     parameters = [tg.tensor(p, requires_grad=True) for p in start]
-    for cost in lesson.train(parameters, tg.tensor(X), tg.tensor(Y), eta, steps, batch):
+    for cost in lesson.train(parameters, tg.tensor(X), tg.tensor(Y), eta, steps, batch, backend):
         yield cost, flat([p.detach().numpy() for p in parameters])
 
 
@@ -86,6 +89,16 @@ def test_xor_training_is_the_hand_written_one() -> None:
     start = s4_start(2, 2, 1, seed=1)
     parameters, costs = gaps(
         program(XOR_X, XOR_Y, start, 1, 2000, 4), s4_training(XOR_X, XOR_Y, start, 1, 2000, batch_size=4)
+    )
+    assert len(parameters) == 2000
+    assert parameters.max() < 1e-10
+    assert costs.max() < 1e-10
+
+
+def test_the_compiled_xor_training_is_the_hand_written_one(backend: str) -> None:
+    start = s4_start(2, 2, 1, seed=1)
+    parameters, costs = gaps(
+        program(XOR_X, XOR_Y, start, 1, 2000, 4, backend), s4_training(XOR_X, XOR_Y, start, 1, 2000, batch_size=4)
     )
     assert len(parameters) == 2000
     assert parameters.max() < 1e-10
@@ -130,6 +143,34 @@ def test_mini_batches_are_those_of_the_hand_written_network(which: str, eta: flo
     assert len(parameters) == steps
     assert parameters.max() < 1e-10
     assert costs.max() < 1e-5, "the course's log(1 − A2) loses digits where A2 is nearly 1; ours does not"
+
+
+@pytest.mark.parametrize("which, eta, steps", [("digits", 1, 600), ("mnist", 0.1, 100)])
+def test_compiled_mini_batches_are_those_of_the_hand_written_network(which: str, eta: float, steps: int, backend: str) -> None:
+    """Two programs: one for the whole batches, one for the short batch at the end of a round."""
+    X, Y = whitened(which)
+    start = s4_start(len(X), 50, 10, seed=1)
+    expected = s4_training(X, Y, start, eta, steps, batch_size=64)
+    parameters, costs = gaps(program(X, Y, start, eta, steps, 64, backend), expected)
+    assert len(parameters) == steps
+    assert parameters.max() < 1e-10
+    assert costs.max() < 1e-5
+
+
+def test_compiled_it_prints_the_same(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In float64: in float32 a sum in another order can be seen in the last digit of a cost."""
+    train_set, test_set = ((images.astype(np.float64), labels) for images, labels in datasets.digits())
+    said = []
+    for choice in (None, backend):
+        lesson.xor("fr", choice)
+        lesson.digits(train_set, test_set, 400, "fr", choice)
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+
+
+@numpy_only
+def test_compiled_from_the_command_line(no_mnist: None, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started_here(EXAMPLE, monkeypatch, "--compile")
 
 
 def test_mnist_at_the_course_s_learning_rate_is_chaotic() -> None:

@@ -30,12 +30,7 @@ LONG_SUM = 1024
 """A float32 sum of more terms is left to NumPy, which adds them in pairs and loses fewer digits."""
 
 SMALL_BLOCK = 4096
-"""Results of up to so many elements lie side by side in one array, since Numba takes time for each argument; in a program of
-several kernels they do not, so that the kernel of one layer is also that of the next."""
-
-SMALL_FLAT = 1 << 14
-"""Parts of a flat block of up to so many elements are reached through the block; those of a larger one by themselves, as well
-so that kernels can be alike."""
+"""Results of up to so many elements lie side by side in one array, since Numba takes time for each argument."""
 
 MOST_ARGUMENTS = 24
 """A kernel with more arrays is cut in two."""
@@ -109,7 +104,8 @@ class LoopProgram(Program):
     """The text of a compiled step in which what can be loops is; see the module.
 
     Attributes:
-        kernels: the names of the kernels.
+        kernels: the names of the kernels. When there are several, each array is an argument of its own, so that the kernel
+            of one layer is also that of the next; a single one reaches results and parts of blocks through the whole.
         whole: the kernel's name and arguments, when one kernel does all that the program does.
         loop: then, the name of a function that runs it for many samples, one after the other.
     """
@@ -121,6 +117,7 @@ class LoopProgram(Program):
         self._kernel_names: dict[str, str] = {}
         self._texts: list[str] = []
         self._helper = False
+        self._alone = True  # there is one kernel
         self._work: dict[int, tuple[Any, int]] = {}
         self._work_sizes: dict[Any, int] = {}
         self._work_names: dict[Any, str] = {}
@@ -158,7 +155,7 @@ class LoopProgram(Program):
             shadow = None if source is None else _seen(source[1], line)
             return None if shadow is None else (source[0], shadow)
         part = self._parts.get(value)
-        if part is not None and part[0].size <= SMALL_FLAT:
+        if part is not None and self._alone:
             block, start, stop = part
             base = self._shadow(block)
             return base[0], base[1][start:stop].reshape(value.shape)
@@ -240,7 +237,10 @@ class LoopProgram(Program):
             for value in line.inputs():
                 self._uses.setdefault(value, []).append(line)
         pieces = self._pieces()
-        self._several = sum(isinstance(piece, Kernel) for piece in pieces) > 1
+        if sum(isinstance(piece, Kernel) for piece in pieces) > 1:  # each part of a block by its own name
+            self._alone = False
+            self._shadows.clear()
+            pieces = self._pieces()
         body: list[str] = []
         waiting: list[Line] = []
         for piece in pieces:
@@ -403,7 +403,7 @@ class LoopProgram(Program):
             return False
         for value in line.inputs():
             seat = None if value.kind == "number" else self._seat(value)
-            if seat is not None and seat.array in {self._root(v) for v in nest.made} and not self._plain(value, shape):
+            if seat is not None and seat.array in {self._root(v) for v in nest.made} and not self._plain(line, value, shape):
                 return False
         out = self._memory_of(line.result) if line.kind != "number" else None
         if out is None:
@@ -412,7 +412,7 @@ class LoopProgram(Program):
             for value in other.inputs():
                 if value.kind == "number" or (value.kind == "constant" and _alike(value)):
                     continue
-                if self._memory_of(self._root(value)) == out and not self._plain(value, shape):
+                if self._memory_of(self._root(value)) == out and not self._plain(other, value, shape):
                     return False
         return True
 
@@ -432,15 +432,12 @@ class LoopProgram(Program):
             return id(memory.part[0].sample)
         return id(memory.array)
 
-    def _plain(self, value: Value, shape: tuple[int, ...]) -> bool:
-        """Whether element by element, a value lies as its root does: the loop reads where it has written, or will."""
+    def _plain(self, line: Line, value: Value, shape: tuple[int, ...]) -> bool:
+        """Whether a line reads a value element by element, as its root lies: each where the loop has written it, or will."""
         seat = self._seat(value)
-        if seat is None or value.shape != shape:
+        if line.kind == "dot" or seat is None or value.shape != shape:
             return False
-        return seat.offset == self._start(seat.array) and _dense(value.shape) == _without_ones(value.shape, seat.strides)
-
-    def _start(self, root: Value) -> int:
-        return 0
+        return seat.offset == 0 and _dense(value.shape) == _without_ones(value.shape, seat.strides)
 
     # -- statements ------------------------------------------------------------------------------------------------
 
@@ -544,7 +541,7 @@ class LoopProgram(Program):
             self._outputs[value] = name
             self._call("empty")
             before.append(f"{name} = empty({_tuple(value.shape)}, np.{value.dtype})")
-        elif memory.fixed or self._several or memory.array.size > SMALL_BLOCK:
+        elif memory.fixed or not self._alone or memory.array.size > SMALL_BLOCK:
             self._out(memory, value, None, line)
         else:
             if id(memory) not in self._work:
@@ -570,7 +567,7 @@ class LoopProgram(Program):
         root, offset = seat.array, seat.offset
         memory = self.plan.memory.get(root) or self._fresh_memory.get(root)
         if root.kind == "result" and root not in self._outputs and memory is not None:
-            if memory.part is not None and memory.part[0].size <= SMALL_FLAT:
+            if memory.part is not None and self._alone:
                 block, start, _ = memory.part
                 array, offset = self._name_of(block), offset + start
             elif id(memory) in self._work:
