@@ -1,9 +1,10 @@
 """S0: layers, a network made of them, and XOR, learnt one example at a time.
 
-    python examples/s0_xor_layers.py [--lang en|fr] [--quick] [--every N] [--seed N] [--picture xor.png]
+    python examples/s0_xor_layers.py [--lang en|fr] [--quick] [--every N] [--seed N] [--picture xor.png] [--compile [numba]]
 
 The course writes two methods for each layer, forward_propagation and backward_propagation. Here a layer says how it computes
 Y from X, and nothing more: autograd finds the way back. The end of the program writes that way back out, and compares.
+With --compile the training step becomes a program of NumPy calls, or of Numba's loops, which is printed at the end.
 """
 
 import argparse
@@ -61,19 +62,31 @@ class Network:
             return [self.layers(x) for x in input_data]
 
     def fit(
-        self, x_train: torch.Tensor, y_train: torch.Tensor, epochs: int, learning_rate: float, every: int = 1, lang: str = "en"
+        self,
+        x_train: torch.Tensor,
+        y_train: torch.Tensor,
+        epochs: int,
+        learning_rate: float,
+        every: int = 1,
+        lang: str = "en",
+        backend: str | None = None,
     ) -> list[float]:
         """Train, print the error of one epoch in `every`, and return the error of each."""
         optimizer = torch.optim.SGD(self.layers.parameters(), lr=learning_rate)
+
+        def step(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            E = self.loss(self.layers(x), y)  # forward propagation
+            optimizer.zero_grad()
+            E.backward()  # in place of: for layer in reversed(self.layers): error = layer.backward_propagation(…)
+            optimizer.step()  # W ← W − η ∂E/∂W, B ← B − η ∂E/∂B
+            return E
+
+        self.step = torch.compile(step, backend=backend) if backend else step
         errors = []
         for epoch in range(1, epochs + 1):
             err = 0.0
             for x, y in zip(x_train, y_train, strict=True):
-                E = self.loss(self.layers(x), y)  # forward propagation
-                optimizer.zero_grad()
-                E.backward()  # in place of: for layer in reversed(self.layers): error = layer.backward_propagation(…)
-                optimizer.step()  # W ← W − η ∂E/∂W, B ← B − η ∂E/∂B
-                err += E.item()
+                err += self.step(x, y).item()
             errors.append(err / len(x_train))
             if epoch % every == 0:
                 print(WORDS[lang]["epoch"].format(epoch=epoch, epochs=epochs, error=number(errors[-1], "f", lang)))
@@ -130,6 +143,7 @@ WORDS = {
         "and 37 stay near an error of 0.279. See --seed 0.",
         "formulas": "\nThe course's backward_propagation for x = [1, 0], from the last layer to the first, beside autograd:",
         "gap": "     {formula:<26} largest difference {gap}",
+        "program": "\nThe training step, as the program that ran; print(net.step.source()) shows the whole of it:",
         "error": "error",
         "epoch axis": "epoch",
         "surface": "answer of the network",
@@ -143,6 +157,7 @@ WORDS = {
         "et 37 restent près d'une erreur de 0,279. Voir --seed 0.",
         "formulas": "\nLa rétropropagation du cours pour x = [1, 0], de la dernière couche à la première, à côté d'autograd :",
         "gap": "     {formula:<26} plus grand écart {gap}",
+        "program": "\nLe pas d'entraînement, tel qu'il a été exécuté ; print(net.step.source()) le montre en entier :",
         "error": "erreur",
         "epoch axis": "époque",
         "surface": "réponse du réseau",
@@ -182,14 +197,21 @@ def draw(net: Network, errors: Sequence[float], file: str, lang: str) -> None:
     print(words["saved"].format(file=file))
 
 
-def main(lang: str = "en", epochs: int = 1000, every: int = 1, seed: int = 1, picture: str | None = None) -> None:
+def main(
+    lang: str = "en",
+    epochs: int = 1000,
+    every: int = 1,
+    seed: int = 1,
+    picture: str | None = None,
+    backend: str | None = None,
+) -> None:
     words = WORDS[lang]
     torch.manual_seed(seed)
     x_train, y_train = (torch.from_numpy(rows).double().unsqueeze(1) for rows in xor())  # each example is a matrix of one row
 
     print(words["title"])
     net = xor_network()
-    errors = net.fit(x_train, y_train, epochs=epochs, learning_rate=0.1, every=every, lang=lang)
+    errors = net.fit(x_train, y_train, epochs=epochs, learning_rate=0.1, every=every, lang=lang, backend=backend)
     print(words["answers"])
     for x, out, y in zip(x_train, net.predict(x_train), y_train, strict=True):
         print(f"{x.int().tolist()[0]}   {number(out.item(), '7.4f', lang)}   {y.item():4.0f}")
@@ -199,6 +221,9 @@ def main(lang: str = "en", epochs: int = 1000, every: int = 1, seed: int = 1, pi
     backward_propagation(net, x_train[2], y_train[2], lang)
     if picture:
         draw(net, errors, picture, lang)
+    if backend:
+        program = net.step.source()
+        print(words["program"], program[program.index("\n\n\n") :].strip(), sep="\n\n")  # without shapes and memory
 
 
 if __name__ == "__main__":
@@ -208,8 +233,11 @@ if __name__ == "__main__":
     parser.add_argument("--every", type=int, metavar="N", help="print one epoch in N (default: each)")
     parser.add_argument("--seed", type=int, default=1, help="where the random numbers start (default: %(default)s)")
     parser.add_argument("--picture", metavar="FILE", help="save the error curve and the answers as a picture")
+    parser.add_argument(
+        "--compile", dest="backend", nargs="?", const="numpy", choices=("numpy", "numba"), help="run each step as a program"
+    )
     options = parser.parse_args()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ∂ shows `?`, and the lesson goes on
     epochs, every = (200, 20) if options.quick else (1000, 1)
-    main(options.lang, epochs, options.every or every, options.seed, options.picture)
+    main(options.lang, epochs, options.every or every, options.seed, options.picture, options.backend)

@@ -1,6 +1,6 @@
 """S1: the table of gradients of a network, by hand and by autograd; softmax; then two classes to tell apart, and three.
 
-    python examples/s1_classification.py [--lang en|fr] [--quick] [--picture boundaries.png]
+    python examples/s1_classification.py [--lang en|fr] [--quick] [--picture boundaries.png] [--compile [numba]]
 """
 
 import argparse
@@ -98,17 +98,22 @@ class Task(NamedTuple):
             return float((self.read(model(self.x)) == self.y).double().mean())
 
 
-def train(net: nn.Module, cost: nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int) -> None:
+def train(net: nn.Module, cost: nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int, backend: str | None = None) -> None:
     """Gradient descent, all points at each step: W ← W − η ∂C/∂W and b ← b − η ∂C/∂b with η = 1."""
     optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
-    for _ in range(steps):
+
+    def step(x: torch.Tensor, y: torch.Tensor) -> None:
         C = cost(net(x), y)
         optimizer.zero_grad()
         C.backward()
         optimizer.step()
 
+    run = torch.compile(step, backend=backend) if backend else step
+    for _ in range(steps):
+        run(x, y)
 
-def two_classes(steps: int) -> Task:
+
+def two_classes(steps: int, backend: str | None = None) -> Task:
     """Two crescents. One output, through a sigmoid: more than 1/2 means class 1."""
     torch.manual_seed(0)
     angle, y = math.pi * torch.rand(200), torch.arange(200) % 2
@@ -119,11 +124,11 @@ def two_classes(steps: int) -> Task:
     line = nn.Sequential(nn.Linear(2, 1), nn.Sigmoid())
     net = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1), nn.Sigmoid())
     for model in (line, net):
-        train(model, nn.BCELoss(), x, y.float().unsqueeze(1), steps)
+        train(model, nn.BCELoss(), x, y.float().unsqueeze(1), steps, backend)
     return Task(x, y, line, net, read=lambda output: (output > 0.5).long().squeeze(1))
 
 
-def three_classes(steps: int) -> Task:
+def three_classes(steps: int, backend: str | None = None) -> Task:
     """Three arms of a spiral. Three outputs, whose softmax is in the cost: the largest is the class."""
     torch.manual_seed(0)
     radius, y = torch.rand(300), torch.arange(300) % 3
@@ -133,7 +138,7 @@ def three_classes(steps: int) -> Task:
     line = nn.Linear(2, 3)
     net = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 3))
     for model in (line, net):
-        train(model, nn.CrossEntropyLoss(), x, y, steps)
+        train(model, nn.CrossEntropyLoss(), x, y, steps, backend)
     return Task(x, y, line, net, read=lambda output: output.argmax(dim=1))
 
 
@@ -182,14 +187,14 @@ def draw(tasks: tuple[Task, Task], file: str, lang: str) -> None:
     print(words["saved"].format(file=file))
 
 
-def main(lang: Lang = "en", steps: int = 1000, picture: str | None = None) -> None:
+def main(lang: Lang = "en", steps: int = 1000, picture: str | None = None, backend: str | None = None) -> None:
     words = WORDS[lang]
     print(words["gradients"])
     gradients(1.0, lang)
     print(words["overflow"])
     softmax(lang)
 
-    two, three = two_classes(steps), three_classes(steps)
+    two, three = two_classes(steps, backend), three_classes(steps, backend)
     for title, task, hidden in (("two", two, 16), ("three", three, 32)):
         print(words[title].format(steps=steps))
         line, net = (number(100 * task.accuracy(model), ".1f", lang) + " %" for model in (task.line, task.net))
@@ -203,7 +208,10 @@ if __name__ == "__main__":
     parser.add_argument("--lang", choices=("en", "fr"), default=language())
     parser.add_argument("--quick", action="store_true", help="200 steps instead of 1000")
     parser.add_argument("--picture", metavar="FILE", help="save the points and the regions of each class as a picture")
+    parser.add_argument(
+        "--compile", dest="backend", nargs="?", const="numpy", choices=("numpy", "numba"), help="run each step as a program"
+    )
     options = parser.parse_args()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ∂ shows `?`, and the lesson goes on
-    main(options.lang, 200 if options.quick else 1000, options.picture)
+    main(options.lang, 200 if options.quick else 1000, options.picture, options.backend)

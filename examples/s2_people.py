@@ -1,9 +1,9 @@
 """S2: one neuron, a network of three, the derivative of its loss factor by factor, and four people to learn from.
 
-    python examples/s2_people.py [--lang en|fr] [--quick] [--seed N] [--picture loss.png]
+    python examples/s2_people.py [--lang en|fr] [--quick] [--seed N] [--picture loss.png] [--compile [numba]]
 
 The course derives nine partial derivatives by hand and writes a line of code for each. Here the forward pass is written, and
-autograd finds the nine.
+autograd finds the nine. With --compile the training step becomes a program, and each epoch one call.
 """
 
 import argparse
@@ -106,17 +106,30 @@ def derivation(lang: str) -> None:
 
 
 def train(
-    net: OurNeuralNetwork, data: torch.Tensor, all_y_trues: torch.Tensor, epochs: int, lang: str = "en"
+    net: OurNeuralNetwork,
+    data: torch.Tensor,
+    all_y_trues: torch.Tensor,
+    epochs: int,
+    lang: str = "en",
+    backend: str | None = None,
 ) -> list[tuple[int, float]]:
     """Section 0.5: stochastic gradient descent, one person at a time, η = 0.1; the loss over all, every 10 epochs."""
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def step(x: torch.Tensor, y_true: torch.Tensor) -> None:
+        loss = mse_loss(y_true, net(x))
+        optimizer.zero_grad()
+        loss.backward()  # the nine partial derivatives
+        optimizer.step()  # w ← w − η ∂L/∂w for each of them
+
+    compiled = torch.compile(step, backend=backend) if backend else None
     log = []
     for epoch in range(epochs):
-        for x, y_true in zip(data, all_y_trues, strict=True):
-            loss = mse_loss(y_true, net(x))
-            optimizer.zero_grad()
-            loss.backward()  # the nine partial derivatives
-            optimizer.step()  # w ← w − η ∂L/∂w for each of them
+        if compiled:
+            compiled.loop(data, all_y_trues)  # the same steps in one call
+        else:
+            for x, y_true in zip(data, all_y_trues, strict=True):
+                step(x, y_true)
         if epoch % 10 == 0:
             with torch.no_grad():
                 log.append((epoch, mse_loss(all_y_trues, net(data)).item()))
@@ -185,7 +198,9 @@ def draw(log: Sequence[tuple[int, float]], file: str, lang: str) -> None:
     print(words["saved"].format(file=file))
 
 
-def main(lang: str = "en", epochs: int = 1000, seed: int = 0, picture: str | None = None) -> None:
+def main(
+    lang: str = "en", epochs: int = 1000, seed: int = 0, picture: str | None = None, backend: str | None = None
+) -> None:
     words = WORDS[lang]
     feedforward(lang)
     derivation(lang)
@@ -196,7 +211,8 @@ def main(lang: str = "en", epochs: int = 1000, seed: int = 0, picture: str | Non
         print(f"  {name:<8} {weight:4.0f} {height:3.0f} {woman:3.0f}")
     torch.manual_seed(seed)
     net = OurNeuralNetwork()
-    log = train(net, torch.from_numpy(data).double(), torch.from_numpy(women).double().squeeze(1), epochs, lang)
+    inputs, all_y_trues = torch.from_numpy(data).double(), torch.from_numpy(women).double().squeeze(1)
+    log = train(net, inputs, all_y_trues, epochs, lang, backend)
 
     print(words["predictions"])
     for name, x in {"Emily": [-7, -3], "Frank": [20, 2]}.items():
@@ -213,7 +229,10 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="100 epochs instead of 1000")
     parser.add_argument("--seed", type=int, default=0, help="where the random numbers start (default: %(default)s)")
     parser.add_argument("--picture", metavar="FILE", help="save the loss curve as a picture")
+    parser.add_argument(
+        "--compile", dest="backend", nargs="?", const="numpy", choices=("numpy", "numba"), help="run each step as a program"
+    )
     options = parser.parse_args()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a terminal without ∂ shows `?`, and the lesson goes on
-    main(options.lang, 100 if options.quick else 1000, options.seed, options.picture)
+    main(options.lang, 100 if options.quick else 1000, options.seed, options.picture, options.backend)

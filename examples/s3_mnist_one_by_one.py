@@ -1,11 +1,13 @@
 """S3: a network of 784, 20 and 10 neurons learns MNIST one image at a time, then reads the images that you choose.
 
     python examples/s3_mnist_one_by_one.py [--epochs 3] [--hidden 20] [--learn-rate 0.01] [--image N] [--sweep] [--picture FILE]
-                                           [--data FOLDER] [--lang en|fr] [--quick]
+                                           [--data FOLDER] [--lang en|fr] [--quick] [--compile [numba]]
 
 The course writes the way back by hand; here `loss.backward()` finds it. One thing differs. The course's listing updates w_h_o,
 then computes delta_h with the new w_h_o (its lines 27 and 30). Here, as in any framework, all gradients are known before the
 first update. delta_h differs by η ‖delta_o‖² h ⊙ h(1 − h), so that the two trainings are close, and not equal.
+
+With --compile the training step becomes a program, and each epoch one call; with --compile numba, of machine code.
 """
 
 import argparse
@@ -39,22 +41,37 @@ def forward(parameters: Sequence[torch.Tensor], images: torch.Tensor) -> torch.T
 
 
 def train(
-    parameters: Sequence[torch.Tensor], images: torch.Tensor, labels: Sequence[int], epochs: int = 3, learn_rate: float = 0.01
+    parameters: Sequence[torch.Tensor],
+    images: torch.Tensor,
+    labels: Sequence[int],
+    epochs: int = 3,
+    learn_rate: float = 0.01,
+    backend: str | None = None,
 ) -> Iterator[float]:
     """Learn from one image after the other; for each epoch, yield the share of images that were read right on the way."""
     optimizer = torch.optim.SGD(parameters, lr=learn_rate)
     wanted = torch.eye(10, dtype=images.dtype)[list(labels)]  # a 3 wants 1 from output neuron 3, and 0 from the others
-    examples = list(zip(images.unsqueeze(1), wanted.unsqueeze(1), labels, strict=True))
+    images, wanted = images.unsqueeze(1), wanted.unsqueeze(1)  # each image, and what is wanted of it, a matrix of one row
+
+    def step(img: torch.Tensor, l: torch.Tensor) -> torch.Tensor:  # noqa: E741 - the course's name
+        o_pre = forward(parameters, img)
+        loss = F.binary_cross_entropy_with_logits(o_pre, l, reduction="sum")  # the cross-entropy of o = σ(o_pre)
+        loss.backward()  # it begins with ∂loss/∂o_pre = o − l, the course's delta_o
+        optimizer.step()  # w ← w − η ∂loss/∂w
+        optimizer.zero_grad()
+        return o_pre.detach()
+
+    compiled = torch.compile(step, backend=backend) if backend else None
+    examples = list(zip(images, wanted, labels, strict=True))
     for _ in range(epochs):
-        nr_correct = 0
-        for img, l, label in examples:  # noqa: E741 - the course's name
-            o_pre = forward(parameters, img)
-            loss = F.binary_cross_entropy_with_logits(o_pre, l, reduction="sum")  # the cross-entropy of o = σ(o_pre)
-            loss.backward()  # it begins with ∂loss/∂o_pre = o − l, the course's delta_o
-            optimizer.step()  # w ← w − η ∂loss/∂w
-            optimizer.zero_grad()
-            nr_correct += int(o_pre.detach().numpy().argmax()) == label
-        yield nr_correct / len(examples)
+        if compiled:  # the same steps, a whole epoch in one call
+            answers = compiled.loop(images, wanted).numpy().argmax(axis=-1).ravel()
+            nr_correct = int((answers == labels).sum())
+        else:
+            nr_correct = 0
+            for img, l, label in examples:  # noqa: E741 - the course's name
+                nr_correct += int(step(img, l).numpy().argmax()) == label
+        yield nr_correct / len(labels)
 
 
 def recognise(parameters: Sequence[torch.Tensor], images: torch.Tensor) -> Any:
@@ -69,12 +86,12 @@ Set = tuple[torch.Tensor, Any]  # images, one in a row, and their labels
 Curve = dict[float, float]  # what was varied, and the accuracy that it gave
 
 
-def vary(train_set: Set, test_set: Set, epochs: int) -> dict[str, Curve]:
+def vary(train_set: Set, test_set: Set, epochs: int, backend: str | None = None) -> dict[str, Curve]:
     """The accuracy on images never seen; what does not vary stays at `epochs`, 20 neurons and η = 0.01."""
 
     def accuracies(epochs: int, hidden: int = 20, learn_rate: float = 0.01) -> list[float]:
         parameters = network(train_set[0].shape[1], hidden)
-        training = train(parameters, *train_set, epochs, learn_rate)
+        training = train(parameters, *train_set, epochs, learn_rate, backend)
         return [float((recognise(parameters, test_set[0]) == test_set[1]).mean()) for _ in training]
 
     long = accuracies(3 * epochs)
@@ -287,10 +304,10 @@ def asked(count: int, lang: str) -> Iterator[int]:
             print(words["again"].format(text=text, last=count - 1))
 
 
-def print_sweep(train_set: Set, test_set: Set, epochs: int, picture: str | None, lang: str) -> None:
+def print_sweep(train_set: Set, test_set: Set, epochs: int, picture: str | None, lang: str, backend: str | None) -> None:
     words = WORDS[lang]
     print(words["sweep"].format(epochs=epochs, count=len(train_set[0])))
-    found = vary(train_set, test_set, epochs)
+    found = vary(train_set, test_set, epochs, backend)
     for name, curve in found.items():
         values = [f"{number(value, 'g', lang)}{words[':']} {percent(share, lang)}" for value, share in curve.items()]
         print(f"  {words[name]:{24}}", *values, sep="  ")
@@ -308,6 +325,7 @@ def main(
     sweep: bool = False,
     picture: str | None = None,
     data: str | None = None,
+    backend: str | None = None,
 ) -> None:
     words = WORDS[lang]
     (images, labels), test_set = load(data, lang)
@@ -316,7 +334,7 @@ def main(
     epochs = epochs or (3 if quick or len(images) == 60_000 else 10)
     if sweep:
         count = min(len(images), 300 if quick else 10_000)
-        print_sweep((images[:count], labels[:count].tolist()), test_set, epochs, picture, lang)
+        print_sweep((images[:count], labels[:count].tolist()), test_set, epochs, picture, lang, backend)
         return
 
     count = min(len(images), 5000) if quick else len(images)
@@ -324,7 +342,8 @@ def main(
     print(words["title"].format(inputs=images.shape[1], hidden=hidden, count=count, rate=rate))
     print(words["order"])
     parameters = network(images.shape[1], hidden)
-    for epoch, accuracy in enumerate(train(parameters, images[:count], labels[:count].tolist(), epochs, learn_rate)):
+    training = train(parameters, images[:count], labels[:count].tolist(), epochs, learn_rate, backend)
+    for epoch, accuracy in enumerate(training):
         print(words["epoch"].format(epoch=epoch, accuracy=percent(accuracy, lang)), flush=True)
     unseen = float((recognise(parameters, test_set[0]) == test_set[1]).mean())
     print(words["unseen"].format(count=len(test_set[1]), accuracy=percent(unseen, lang)))
@@ -347,6 +366,9 @@ if __name__ == "__main__":
     parser.add_argument("--data", metavar="FOLDER", help="where MNIST's files are (default: the folder of TINYGRAD_FR_DATA)")
     parser.add_argument("--lang", choices=("en", "fr"), default=language())
     parser.add_argument("--quick", action="store_true", help="few images, in seconds")
+    parser.add_argument(
+        "--compile", dest="backend", nargs="?", const="numpy", choices=("numpy", "numba"), help="run each step as a program"
+    )
     options = vars(parser.parse_args())
     for name in ("epochs", "hidden", "learn_rate"):
         if options[name] is not None and not options[name] > 0:

@@ -1,10 +1,11 @@
 """S4: two layers of sigmoid neurons, one sample per column. First XOR, then MNIST by mini-batches, and 25 of its mistakes.
 
-    python examples/s4_two_layers.py [--picture FILE] [--data FOLDER] [--lang en|fr] [--quick]
+    python examples/s4_two_layers.py [--picture FILE] [--data FOLDER] [--lang en|fr] [--quick] [--compile [numba]]
 
 The course derives dZ2, dW2, db2, dA1, dZ1, dW1 and db1 by hand; here `J.backward()` finds them. XOR prints the course's digits.
 On MNIST, steps of η = 1 are so large that the training is chaotic: 1e-15 more in one weight is felt everywhere after 200 steps,
 and rounding alone decides whether 90.8 % or 91.6 % of the test are read right. The costs are near the course's, and not equal.
+With --compile the training step becomes a program. Where that adds in another order, as with Numba, it is such a rounding.
 """
 
 import argparse
@@ -37,20 +38,30 @@ def forward(parameters: Sequence[torch.Tensor], X: torch.Tensor) -> torch.Tensor
 
 
 def train(
-    parameters: Sequence[torch.Tensor], X: torch.Tensor, Y: torch.Tensor, learning_rate: float, iterations: int, batch_size: int
+    parameters: Sequence[torch.Tensor],
+    X: torch.Tensor,
+    Y: torch.Tensor,
+    learning_rate: float,
+    iterations: int,
+    batch_size: int,
+    backend: str | None = None,
 ) -> Iterator[float]:
     """Descend the gradient of J, batch after batch of columns; yield the J of each iteration, from before its update."""
     optimizer = torch.optim.SGD(parameters, lr=learning_rate)
-    start = 0
-    for _ in range(iterations):
-        Xbatch, Ybatch = X[:, start : start + batch_size], Y[:, start : start + batch_size]
+
+    def step(Xbatch: torch.Tensor, Ybatch: torch.Tensor) -> torch.Tensor:
         Z2 = forward(parameters, Xbatch)
         # J = −(1/m) Σ [y log A2 + (1 − y) log(1 − A2)] with A2 = σ(Z2), computed from Z2: log 0 never happens
-        J = F.binary_cross_entropy_with_logits(Z2, Ybatch, reduction="sum") / Xbatch.shape[1]
+        J: torch.Tensor = F.binary_cross_entropy_with_logits(Z2, Ybatch, reduction="sum") / Xbatch.shape[1]
         J.backward()
         optimizer.step()  # W ← W − η dW, b ← b − η db
         optimizer.zero_grad()
-        yield J.item()
+        return J
+
+    run = torch.compile(step, backend=backend) if backend else step
+    start = 0
+    for _ in range(iterations):
+        yield run(X[:, start : start + batch_size], Y[:, start : start + batch_size]).item()
         start = start + batch_size if start + batch_size < X.shape[1] else 0
 
 
@@ -70,12 +81,12 @@ def report(costs: Iterator[float], iterations: int, lang: str) -> list[float]:
     return kept
 
 
-def xor(lang: str) -> list[float]:
+def xor(lang: str, backend: str | None = None) -> list[float]:
     """XOR with two neurons, then one; all four samples in each step, η = 1."""
     x = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=torch.float64).T
     y = torch.tensor([[0, 1, 1, 0]], dtype=torch.float64)
     parameters = initial(x, 2, 1)
-    costs = report(train(parameters, x, y, learning_rate=1, iterations=2000, batch_size=4), 2000, lang)
+    costs = report(train(parameters, x, y, learning_rate=1, iterations=2000, batch_size=4, backend=backend), 2000, lang)
     for (a, b), answer in zip(x.T.int().tolist(), model(parameters, x)[0], strict=True):
         print(f"{a} xor {b} = {int(answer > 0.5)}")
     return costs
@@ -84,14 +95,16 @@ def xor(lang: str) -> list[float]:
 Mistake = tuple[Any, int, int]  # an image, what was read, what it is
 
 
-def digits(train_set: Any, test_set: Any, iterations: int, lang: str) -> tuple[list[float], list[Mistake]]:
+def digits(
+    train_set: Any, test_set: Any, iterations: int, lang: str, backend: str | None = None
+) -> tuple[list[float], list[Mistake]]:
     """Handwritten digits: 50 neurons, then 10; mini-batches of 64, η = 1. The costs, and the mistakes in the test."""
     (x_train, y_train), (x_test, y_test) = train_set, test_set
     mus, sigmas = x_train.mean(axis=0), x_train.std(axis=0)
     X_train, X_test = (torch.from_numpy((x - mus) / (1e-9 + sigmas)).T for x in (x_train, x_test))
     Y_train = torch.from_numpy(y_train == np.arange(10)[:, None]).to(X_train.dtype)  # 10 rows, one per class
     parameters = initial(X_train, 50, 10)
-    costs = report(train(parameters, X_train, Y_train, 1, iterations, batch_size=64), iterations, lang)
+    costs = report(train(parameters, X_train, Y_train, 1, iterations, 64, backend), iterations, lang)
 
     results = [model(parameters, X).argmax(dim=0).numpy() for X in (X_train, X_test)]
     for name, result, y in zip(("train ratio", "test ratio"), results, (y_train, y_test), strict=True):
@@ -206,15 +219,21 @@ def load(folder: str | None, lang: str) -> Any:
         return datasets.digits()
 
 
-def main(lang: str = "en", quick: bool = False, data: str | None = None, picture: str | None = None) -> None:
+def main(
+    lang: str = "en",
+    quick: bool = False,
+    data: str | None = None,
+    picture: str | None = None,
+    backend: str | None = None,
+) -> None:
     words = WORDS[lang]
     print(words["xor"])
-    xor_costs = xor(lang)
+    xor_costs = xor(lang, backend)
 
     train_set, test_set = load(data, lang)
     small = quick or len(train_set[0]) < 60_000
     print(words["digits"].format(side=side(train_set[0][0]), train=len(train_set[0]), test=len(test_set[0])))
-    digit_costs, mistakes = digits(train_set, test_set, 1000 if small else 20_000, lang)
+    digit_costs, mistakes = digits(train_set, test_set, 1000 if small else 20_000, lang, backend)
 
     print(words["mistakes"].format(shown=len(mistakes[:25]), count=len(mistakes)))
     if not (picture and draw(xor_costs, digit_costs, mistakes[:25], picture, lang)):
@@ -229,4 +248,7 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="1,000 iterations on the digits instead of 20,000")
     parser.add_argument("--data", metavar="FOLDER", help="where MNIST's files are (default: that of TINYGRAD_FR_DATA)")
     parser.add_argument("--picture", metavar="FILE", help="save the cost curves and the mistakes as a picture, not as text")
+    parser.add_argument(
+        "--compile", dest="backend", nargs="?", const="numpy", choices=("numpy", "numba"), help="run each step as a program"
+    )
     main(**vars(parser.parse_args()))

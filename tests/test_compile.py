@@ -520,6 +520,39 @@ def test_a_refused_draw_leaves_everything_as_it_was() -> None:
     assert torch.equal(state, torch.get_rng_state()) and torch.equal(before, count)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_check_of_what_the_step_has_written(backend: str) -> None:
+    """The check reads the new value, and yet comes before the old one is overwritten: a call that is refused, or that is
+    recorded anew, has changed nothing."""
+
+    def step_of(w: Any) -> Any:
+        def step(x: Any) -> Any:
+            w.add_(1.0)
+            return F.cross_entropy(x, torch.where(w > 2.5, torch.tensor([-100, 0]), torch.tensor([0, 0])))
+
+        return step
+
+    one, other = torch.zeros(2), torch.zeros(2)
+    eager, compiled = step_of(one), torch.compile(step_of(other), backend=backend)
+    for _ in range(5):
+        near(compiled(torch.eye(2)).numpy(), eager(torch.eye(2)).numpy(), 4)
+        assert torch.equal(one, other)
+    chance = torch.tensor(0.0)
+
+    @torch.compile(backend=backend)
+    def draw(x: Any) -> Any:
+        chance.add_(0.25)
+        return torch.bernoulli(chance * x)
+
+    for _ in range(3):
+        draw(torch.tensor(1.0))
+    with pytest.raises(RuntimeError, match="between 0 and 1"):
+        draw(torch.tensor(2.0))
+    assert chance.item() == 0.75
+    draw(torch.tensor(1.0))
+    assert chance.item() == 1.0
+
+
 def test_the_cache_is_bounded_and_says_when_it_is_of_no_use() -> None:
     w = torch.tensor([1.0])
     step = torch.compile(lambda x, i: w * x * i)

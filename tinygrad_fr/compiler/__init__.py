@@ -17,7 +17,8 @@ def compile(step: Callable[..., Any] | None = None, *, backend: str = "numpy") -
 
     Args:
         step: the function, or a Module. Without it, a decorator is returned.
-        backend: "numpy".
+        backend: "numpy"; or "numba", with which small programs become machine code (Numba takes a second or more for that at
+            the first call).
 
     Returns:
         A function that does what the step does, with `source()`, `save(path)` and `traces`. It returns values: their graph is
@@ -25,6 +26,7 @@ def compile(step: Callable[..., Any] | None = None, *, backend: str = "numpy") -
 
     Raises:
         ValueError: for another backend.
+        ImportError: for "numba" where Numba is not installed.
         CannotCompile: at a call, where the step does what a program of NumPy calls could not repeat. It is a RuntimeError, says
             what to write instead, and leaves everything as it was.
 

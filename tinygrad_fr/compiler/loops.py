@@ -342,7 +342,7 @@ class LoopProgram(Program):
                 nests[-1].lines.append(line)
                 nests[-1].made.update(line.results)
         self._scalars: dict[Value, str] = {}
-        self._parameters: dict[str, str] = {}
+        self._parameters: dict[str, bool] = {}  # and whether it is also looked at as one row of elements
         self._single: set[str] = set()  # parameters that are one number, of which NumPy makes no array
         before: list[str] = []
         body: list[str] = []
@@ -363,12 +363,12 @@ class LoopProgram(Program):
         called = list(self._parameters)
         name = self._kernel_name(called, body)
         self._last_call = (name, called)
-        words = [f"{word}[()]" if self._parameters[word] == word and word in self._single else word for word in called]
+        words = [f"{word}[()]" if word in self._single else word for word in called]
         return [*before, f"{name}({', '.join(words)})"]
 
     def _kernel_name(self, called: list[str], body: list[str]) -> str:
         """A kernel's name; kernels that differ by names alone are one."""
-        rows = [f"    {row} = {name}.ravel()" for name, row in self._parameters.items() if row != name and "[" not in row]
+        rows = [f"    {name}_ = {name}.ravel()" for name, as_row in self._parameters.items() if as_row]
         text = "\n".join([*rows, *("    " + line for line in body)])
         plain = "\n".join(line for line in text.split("\n") if not line.strip().startswith("#"))
         order: dict[str, str] = {}
@@ -556,12 +556,25 @@ class LoopProgram(Program):
             else:
                 self._named(value, self._wanted.get(value, "t"))
 
-    def _access(self, value: Value, indices: tuple[str, ...], along: int = 0) -> str:
+    def _access(self, value: Value, indices: tuple[str, ...]) -> str:
         """An element of a value that lies in memory."""
-        array, start = self._row(value, indices, along)
-        return f"{array}[{start}]"
+        array, offset, strides, flat = self._spot(value)
+        if not flat and offset == 0:
+            word = _by_axes(strides, value.shape, indices, self._root(value).shape)
+            if word is not None:
+                self._parameters.setdefault(array, False)
+                return f"{array}[{word}]"
+        row, start = self._row(value, indices)
+        return f"{row}[{start}]"
 
-    def _row(self, value: Value, indices: tuple[str, ...], along: int = 0) -> tuple[str, str]:
+    def _row(self, value: Value, indices: tuple[str, ...]) -> tuple[str, str]:
+        """The array in which a value lies, as one row of elements, and the place of an element in it."""
+        array, offset, strides, flat = self._spot(value)
+        self._parameters[array] = self._parameters.get(array, False) or not flat
+        return array if flat else f"{array}_", _place(offset, strides, value.shape, indices)
+
+    def _spot(self, value: Value) -> tuple[str, int, tuple[int, ...], bool]:
+        """The name of the array in which a value lies, where it begins there, its strides, and whether the array is one row."""
         seat = self._seat(value)
         assert seat is not None  # a line with another operand is no loop
         root, offset = seat.array, seat.offset
@@ -579,9 +592,8 @@ class LoopProgram(Program):
                 array = self._names[root]
         else:
             array = self._name_of(root)
-        flat = array in self._work_names.values() or (root.kind == "state" and len(root.shape) == 1) or self._is_flat(array)
-        row = self._parameters.setdefault(array, array if flat else f"{array}_")
-        return row, _place(offset, seat.strides, value.shape, indices)
+        flat = array in self._work_names.values() or len(root.shape) == 1 or self._is_flat(array)
+        return array, offset, seat.strides, flat
 
     def _is_flat(self, name: str) -> bool:
         return any(self._names.get(flat.value) == name for flat in self.plan.flats)
@@ -611,7 +623,7 @@ class LoopProgram(Program):
             text = self._scalars[root]
         elif isinstance(root, Value) and self._is_single(root):
             text = self._name_of(root)
-            self._parameters.setdefault(text, text)
+            self._parameters.setdefault(text, False)
             self._single.add(text)
         else:
             text = self._access(item, indices)
@@ -629,7 +641,7 @@ class LoopProgram(Program):
             name = self._names[value]
         else:
             name = self._rate(value, None)
-        self._parameters.setdefault(name, name)
+        self._parameters.setdefault(name, False)
         return name
 
     def _product(self, line: Line, indices: tuple[str, ...]) -> tuple[list[str], str]:
@@ -726,8 +738,10 @@ class LoopProgram(Program):
         texts = [_DOT] * self._helper + self._texts
         if self.whole is not None:
             name, called = self.whole
-            rows = {*self.arguments, *self._outputs.values()}
-            inner = ", ".join(f"{word}[n : n + 1]" if word in rows else word for word in called)
+            given = {name: value.shape for name, (_, value) in zip(self.arguments, self.plan.trace.arguments, strict=True)}
+            given |= {name: value.shape for value, name in self._outputs.items()}
+            places = {name: f"{name}[n]" if shape else f"{name}[n : n + 1]" for name, shape in given.items()}
+            inner = ", ".join(places.get(word, word) for word in called)
             head = f"{_NJIT}\ndef {self.loop}(count, {', '.join(called)}):"
             texts.append(f"{head}\n    for n in range(count):\n        {name}({inner})\n")
         return [row for text in texts for row in ("", "", *text.rstrip("\n").split("\n"))]
@@ -823,6 +837,25 @@ def _place(offset: int, strides: tuple[int, ...], shape: tuple[int, ...], indice
     if offset or not terms:
         terms.insert(0, str(offset))
     return " + ".join(terms).replace("+ -", "- ")
+
+
+def _by_axes(
+    strides: tuple[int, ...], shape: tuple[int, ...], indices: tuple[str, ...], root: tuple[int, ...]
+) -> str | None:
+    """The index of an element along the axes of the root; None where a view is no mere order of its axes."""
+    indices = indices[len(indices) - len(shape) :] if shape else ()
+    steps = {stride: (size, index) for size, stride, index in zip(shape, strides, indices, strict=True) if size > 1 and stride}
+    words, step = [], 1
+    for size in reversed(root):
+        if size > 1:
+            along, index = steps.pop(step, (0, ""))
+            if along != size:
+                return None
+            words.append(index)
+        else:
+            words.append("0")
+        step *= size
+    return None if steps or not words else ", ".join(reversed(words))
 
 
 def _dense(shape: tuple[int, ...]) -> list[int]:

@@ -376,10 +376,12 @@ class Plan:
         self.copies: list[tuple[Slot, Value]] = []
         self.held: list[tuple[Slot, Value]] = []
         homes = {_place_of(slot): Memory(value.sample, True) for slot, value in self.states}
+        checked = max((number for number, line in enumerate(lines) if line.kind == "check"), default=-1)
         for slot, value in self.updates:
             before, maker = initial.get(_place_of(slot)), made.get(value)
             free = (
                 maker is not None
+                and number_of[id(maker)] > checked  # before the last check, nothing that lives on is written
                 and maker.kind in WRITERS
                 and value not in self.direct
                 and root.get(value, value) not in returned

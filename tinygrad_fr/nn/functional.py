@@ -905,8 +905,8 @@ def _check_classes(name: str, input: Tensor, target: Tensor, classes: int, ignor
 
 def _check_numbers(values: Array, name: str, classes: int, ignore_index: int, tell: bool) -> bool:
     """Refuse class numbers out of range; say, where it is of use, if none is the one to ignore."""
-    low, high = np.minimum.reduce(values, None), np.maximum.reduce(values, None)
-    if low >= 0 and high < classes and not low <= ignore_index <= high:
+    unsigned = values.view(f"u{values.itemsize}")  # in which negative numbers are large: one search finds both ends
+    if not 0 <= ignore_index < classes and np.maximum.reduce(unsigned, None) < classes:
         return True
     counted = values[values != ignore_index]
     wrong = counted[(counted < 0) | (counted >= classes)]
