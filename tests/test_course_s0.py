@@ -125,7 +125,7 @@ def test_compiled_it_prints_the_same_and_the_program(lang: str, backend: str, ca
     assert title == lesson.WORDS[lang]["program"].strip()
     assert program.startswith({"numpy": "def step(x, y):\n", "numba": "@njit("}[backend])
     lines = [line.strip() for line in program.splitlines()]
-    for formula in ("# z1 = x W₁", "# ∂C/∂W1 = xᵗ", "# P ← P − ηG"):
+    for formula in ("# a1 = tanh z₁", "# E = (a₂ − y)²", "# ∂C/∂W1 = xᵗ dz1", "# P ← P − ηG"):
         assert sum(line.startswith(formula) for line in lines) == 1, formula
     assert lines[-1] == "return E"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
+
 from tinygrad_fr.compiler.plan import Line, Plan
 from tinygrad_fr.compiler.recorder import Value
 
@@ -33,6 +35,7 @@ def _layers(plan: Plan, names: dict[Value, str]) -> None:
     count = 0
     views = {line.result: next(line.inputs()) for line in plan.lines if line.kind == "view"}
     layer: dict[Value, int] = {}
+    biased: set[int] = set()
     for run in _runs(plan.lines, "forward"):
         result = run[-1].result
         products = [line for line in run if line.kind == "dot"]
@@ -45,12 +48,23 @@ def _layers(plan: Plan, names: dict[Value, str]) -> None:
                 for value in line.inputs():
                     if line.kind == "ufunc" and value.kind == "state":
                         names.setdefault(value, f"b{count}")
+                        biased.add(count)
             names.setdefault(result, f"z{count}")
             layer[result] = count
         elif not products:
             sources = {v for line in run for v in line.inputs() if v in layer}
-            if len(sources) == 1 and result.shape == next(iter(sources)).shape:
-                number = layer[next(iter(sources))]
+            if len(sources) != 1 or result.shape != next(iter(sources)).shape:
+                continue
+            source = next(iter(sources))
+            number = layer[source]
+            biases = [v for line in run for v in line.inputs() if v.kind == "state" and line.function is np.add]
+            if names.get(source) == f"z{number}" and biases and number not in biased:  # x @ W + b
+                biased.add(number)
+                names.setdefault(biases[0], f"b{number}")
+                del names[source]
+                names.setdefault(result, f"z{number}")
+                layer[result] = number
+            else:
                 names.setdefault(result, f"a{number}")
 
 

@@ -230,6 +230,8 @@ class Reach:
         attributes = getattr(thing, "__dict__", {})
         if not own:  # an attribute that is added may hide one of the class
             self.sizes.append((path, attributes, len(attributes)))
+        if isinstance(thing, Module):
+            self.watched.append(Watched("keys", attributes, None, path, True))
         for key in tuple(attributes):
             if isinstance(thing, Optimizer) and key in ("defaults", "step", "_opt_called"):
                 continue  # defaults serve new groups; the other two tell a scheduler that the step was called
