@@ -346,16 +346,25 @@ class LoopProgram(Program):
         self._single: set[str] = set()  # parameters that are one number, of which NumPy makes no array
         before: list[str] = []
         body: list[str] = []
+        runs: dict[Any, list[Line]] = {}
+        for line in kernel.lines:
+            runs.setdefault(_run(line), []).append(line)
         group: Any = None
         for nest in nests:
             texts: list[str] = []
-            for run in _runs(nest.lines):
+            for part in _parts(nest.lines):
                 said: list[str] = []
-                for line in run:
+                for line in part:
                     said += self._statements(line, nest, before)
-                key = (run[0].place.phase, run[0].place.run, run[0].place.target)
-                comment = self._comment(run) if key != group or run[0].place.phase == "update" else None
-                group = key
+                comment = None
+                if part[0].place.phase == "update":
+                    comment = self._comment(part)
+                elif _run(part[0]) != group:  # a formula stands where it begins, though its loops may be several
+                    whole = runs[_run(part[0])]
+                    if (last := whole[-1].result) in self._wanted:
+                        self._named(last, self._wanted[last])
+                    comment = self._comment(whole)
+                group = _run(part[0])
                 texts += [*([f"# {comment}"] if comment else []), *said]
             body += self._looped(nest, texts)
             for value in [v for v in self._scalars if v.size > 1]:
@@ -461,7 +470,11 @@ class LoopProgram(Program):
                 text = text.replace("1 /", f"np.{value.dtype}(1) /", 1)
         elif line.kind == "dot":
             sums, text = self._product(line, indices)
-            return [*sums, *self._stored(line, text, indices, nest, before)]
+            first, *rest = self._stored(line, text, indices, nest, before)
+            name, _, summed = first.partition(" = ")
+            if summed == "total" and name.isidentifier():  # a variable of its own, which can be the sum itself
+                return [*(re.sub(r"\btotal\b", name, text) for text in sums), *rest]
+            return [*sums, first, *rest]
         elif line.function is np.where:
             condition, a, b = line.args
             words = [self._element(x, indices, d) for x, d in ((condition, np.dtype(bool)), (a, value.dtype), (b, value.dtype))]
@@ -694,15 +707,18 @@ class LoopProgram(Program):
         start = _STARTS[ufunc]
         texts = [f"{name} = {_literal(float(start) if 'inf' not in start else start, value.dtype)}"]
         depth = 0
+        single = all(a.shape[x] == 1 for x in gone)
         for x in gone:
             if a.shape[x] > 1:
                 texts.append("    " * depth + f"for {indices[x]} in range({a.shape[x]}):")
                 depth += 1
         element = self._element(a, indices, value.dtype)
-        if ufunc in (np.maximum, np.minimum):
-            texts.append("    " * depth + f"term = {element}")
-            element = "term"
-        texts.append("    " * depth + _REDUCED[ufunc].format(name, element))
+        if single:
+            texts = [f"{name} = {element}"]
+        elif ufunc in (np.maximum, np.minimum):
+            texts += ["    " * depth + f"term = {element}", "    " * depth + _REDUCED[ufunc].format(name, "term")]
+        else:
+            texts.append("    " * depth + _REDUCED[ufunc].format(name, element))
         if line.kind == "mean" and count > 1:
             texts.append(f"{name} = {name} / {_literal(count, value.dtype)}")
         nest = Nest(a.shape, line, True)
@@ -777,17 +793,20 @@ def _seen(shadow: Any, line: Line) -> Any:
     return seen
 
 
-def _runs(lines: list[Line]) -> list[list[Line]]:
-    """Neighbouring lines of one formula."""
-    runs: list[list[Line]] = []
+def _run(line: Line) -> tuple[Any, ...]:
+    """What tells a run of a formula apart from others."""
+    return line.place.phase, line.place.run, line.place.target
+
+
+def _parts(lines: list[Line]) -> list[list[Line]]:
+    """Neighbouring lines of one run of a formula."""
+    parts: list[list[Line]] = []
     for line in lines:
-        place = line.place
-        before = runs[-1][-1].place if runs else None
-        if before is not None and (before.phase, before.run, before.target) == (place.phase, place.run, place.target):
-            runs[-1].append(line)
+        if parts and _run(parts[-1][-1]) == _run(line):
+            parts[-1].append(line)
         else:
-            runs.append([line])
-    return runs
+            parts.append([line])
+    return parts
 
 
 def _alike(value: Value) -> bool:
