@@ -126,6 +126,7 @@ def test_a_saved_program_runs_by_itself(tmp_path: Path) -> None:
         lambda x, y: x.reshape(4, 3).t().contiguous() ** 2 + y,
         lambda x, y: torch.sqrt(x * x + y * y) + x.float(),
         lambda x, y: ((x > 0) & (y > 1)).sum() + (x == y).float().sum(),
+        lambda x, y: (x + y).argmax(dim=1) + (x - y).argmin(dim=0, keepdim=True).sum() + (x * y)[0].argmax(),
     ],
 )
 def test_formulas(formula: Any, dtype: Any) -> None:
@@ -145,7 +146,7 @@ def test_nan_and_infinity_go_where_numpy_lets_them() -> None:
     def formula(x: Any) -> tuple[Any, ...]:
         return (
             torch.maximum(x, -x), torch.minimum(x, x * 0), x.max(), x.min(), torch.relu(x), x / x, torch.exp(x), x > 0,
-            torch.sigmoid(x), torch.clamp(x, -1, 1), torch.sign(x), x * x,
+            torch.sigmoid(x), torch.clamp(x, -1, 1), torch.sign(x), x * x, x.argmax(), (-x[1:]).argmin(), x[3:].argmax(),
         )  # fmt: skip
 
     step = in_loops(formula)
@@ -187,6 +188,33 @@ def test_numbers_that_numpy_makes_without_axes() -> None:
     x = torch.tensor([1.0, 3.0, 2.0])
     assert [count(x, x).item() for _ in range(3)] == [2, 4, 6]
     assert count(x, -x).item() == 6
+
+
+def test_names_that_the_loops_use_themselves() -> None:
+    @in_loops
+    def step(i: Any, k: Any) -> Any:
+        total = i @ k
+        inner = total * 2 + i.sum()
+        n = inner - k.max()
+        return n, total
+
+    def eager(i: Any, k: Any) -> Any:
+        return (i @ k) * 2 + i.sum() - k.max(), i @ k
+
+    a, b = torch.rand(3, 4), torch.rand(4, 2)
+    for _ in range(3):
+        for found, expected in zip(step(a, b), eager(a, b), strict=True):
+            near(found.numpy(), expected.numpy(), 16)
+
+
+def test_arrays_around_the_step_are_read_at_each_call() -> None:
+    """Also one whose elements are all alike, which would otherwise be a number in the text."""
+    scale, one = np.ones(3, np.float32), np.array(2.0, np.float32)
+    step = in_loops(lambda x: x * torch.from_numpy(scale) + torch.from_numpy(one) * x + x)
+    x = torch.tensor([1.0, 2.0, 3.0])
+    assert step(x).tolist() == step(x).tolist() == [4.0, 8.0, 12.0]
+    scale[:], one[...] = 5.0, 3.0
+    assert step(x).tolist() == [9.0, 18.0, 27.0]
 
 
 def test_a_learning_rate_that_changes() -> None:

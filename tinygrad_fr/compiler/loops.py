@@ -52,7 +52,8 @@ _HEAVY = {
 }  # fmt: skip
 """Functions that cost as much as many sums; in a loop they are those of the C library."""
 
-_STARTS = {np.add: "0", np.multiply: "1", np.maximum: "-np.inf", np.minimum: "np.inf"}
+_STARTS = {np.add: 0, np.multiply: 1, np.maximum: -np.inf, np.minimum: np.inf}
+_SEARCHES = {np.argmax: ">", np.argmin: "<"}
 _REDUCED = {
     np.add: "{0} = {0} + {1}", np.multiply: "{0} = {0} * {1}", np.maximum: "{0} = {1} if {1} > {0} or {1} != {1} else {0}",
     np.minimum: "{0} = {1} if {1} < {0} or {1} != {1} else {0}",
@@ -112,6 +113,7 @@ class LoopProgram(Program):
 
     whole: tuple[str, list[str]] | None = None
     loop = ""
+    reserved = ("njit", "inner", "total", "term", "best", "factor", "count", "n", "i", "j", "k", "l", "inf", "nan")
 
     def __init__(self, plan: Plan, name: str, title: str) -> None:
         self._kernel_names: dict[str, str] = {}
@@ -176,12 +178,21 @@ class LoopProgram(Program):
             return True
         if value.dtype not in _DTYPES:
             return False
-        if value.kind == "constant" and _alike(value):
+        if self._is_number(value):
             return True
         seat = self._seat(value)
         if seat is None:
             return False
         return seat.array.kind != "state" or bool(seat.array.sample.flags.c_contiguous)
+
+    def _is_number(self, item: Any) -> bool:
+        """Whether an operand is one number for all its elements, to be written out; an array of the user's may change."""
+        if isinstance(item, Value):
+            return item.kind == "constant" and _alike(item.sample) and self._is_ours(item.sample)
+        return not isinstance(item, np.ndarray) or (item.size == 1 and self._is_ours(item))
+
+    def _is_ours(self, array: Any) -> bool:
+        return not any(np.may_share_memory(array, other) for _, other in self.plan.trace.reach.arrays)
 
     # -- which lines are loops -------------------------------------------------------------------------------------
 
@@ -194,7 +205,7 @@ class LoopProgram(Program):
             return line.function is float or line.function.__name__ in _NUMBERS
         if value.dtype not in _DTYPES or not value.size or not all(map(self._reachable, line.inputs())):
             return False
-        if any(isinstance(a, np.ndarray) and a.size != 1 for a in line.args):
+        if any(isinstance(a, np.ndarray) and not self._is_number(a) for a in line.args):
             return False
         if line.kind == "ufunc":
             known = line.function in _SIGNS or (line.function in _HEAVY and value.size <= MANY)
@@ -210,6 +221,11 @@ class LoopProgram(Program):
                 return False
             (m, k), n = (a.shape if len(a.shape) == 2 else (1, a.shape[0])), b.shape[-1]
             return len(b.shape) == 2 and len(a.shape) in (1, 2) and (m * k * n <= SMALL_PRODUCT or 1 in (m, k, n))
+        if line.function in _SEARCHES:
+            a, options = line.args[0], dict(zip(("axis", "out", "keepdims"), line.args[1:], strict=False)) | line.kwargs
+            axis = options.get("axis")
+            one = axis is not None or sum(size > 1 for size in a.shape) < 2  # else places would count through all axes
+            return one and a.dtype.kind in "fi" and not isinstance(axis, tuple) and options.get("out") is None
         if line.kind == "call":
             return (line.function is np.where and len(line.args) == 3) or line.function in ("astype", "copy")
         return False
@@ -253,7 +269,7 @@ class LoopProgram(Program):
         body += self._ordinary(waiting)
         ending = self._ending()
         calls = [piece for piece in pieces if isinstance(piece, Kernel)]
-        if len(calls) == 1 and len(pieces) <= 2 and not self._held_work(pieces) and len(ending) == 1:
+        if len(calls) == 1 and len(pieces) <= 2 and not self._calls_between(pieces) and len(ending) == 1:
             self.whole = self._last_call
             self.loop = self._fresh(f"{self.name}_loop")
         return body + ending
@@ -297,7 +313,8 @@ class LoopProgram(Program):
         text = f"float({args[0]})" if line.function is float else _NUMBERS[line.function.__name__].format(*args)
         return [f"{name} = {text}"]
 
-    def _held_work(self, pieces: list[Any]) -> bool:
+    def _calls_between(self, pieces: list[Any]) -> bool:
+        """Whether there are NumPy calls beside the kernels."""
         return any(line.kind != "view" for piece in pieces if isinstance(piece, list) for line in piece)
 
     def _roots_of(self, lines: Iterable[Line]) -> set[Any]:
@@ -393,7 +410,7 @@ class LoopProgram(Program):
         """The shape over which a line runs, and whether it needs a loop of its own."""
         if line.kind == "number":
             return (), False
-        if line.kind in ("reduce", "mean"):
+        if line.kind in ("reduce", "mean") or line.function in _SEARCHES:
             return line.args[0].shape, True
         if line.kind == "dot":
             return line.result.shape, self._by_rows(line)
@@ -419,7 +436,7 @@ class LoopProgram(Program):
             return True
         for other in nest.lines:
             for value in other.inputs():
-                if value.kind == "number" or (value.kind == "constant" and _alike(value)):
+                if value.kind == "number" or self._is_number(value):
                     continue
                 if self._memory_of(self._root(value)) == out and not self._plain(other, value, shape):
                     return False
@@ -456,7 +473,7 @@ class LoopProgram(Program):
             return self._number_statement(line)
         if line.kind == "dot" and nest.alone:
             return self._product_by_rows(line, before)
-        if line.kind in ("reduce", "mean"):
+        if line.kind in ("reduce", "mean") or line.function in _SEARCHES:
             return self._reduction(line, before)
         indices = _indices(nest.shape)
         if line.kind == "ufunc":
@@ -618,8 +635,8 @@ class LoopProgram(Program):
 
     def _element(self, item: Any, indices: tuple[str, ...], dtype: Any) -> str:
         """An operand in a loop: a variable, an element of an array, or a number; of the dtype that is wanted."""
-        if isinstance(item, Value) and item.kind == "constant" and _alike(item):
-            item = item.sample.reshape(-1)[0]
+        if isinstance(item, Value) and self._is_number(item):
+            item = np.asarray(item.sample).reshape(-1)[0]
         if isinstance(item, np.ndarray):
             item = item.item()
         if not isinstance(item, Value):
@@ -661,7 +678,7 @@ class LoopProgram(Program):
         """One element of a product of matrices: the statements that add it up, and the result."""
         (a, b), dtype = line.args, line.result.dtype
         count = a.shape[-1]
-        seat, other = None if a.kind == "constant" and _alike(a) else self._seat(a), self._seat(b)
+        seat, other = None if self._is_number(a) else self._seat(a), self._seat(b)
         assert other is not None
         rows, column = indices[:-1] if len(a.shape) == 2 else (), indices[-1]
         if count >= 16 and seat is not None and seat.strides[-1] == 1 == other.strides[0]:
@@ -671,7 +688,7 @@ class LoopProgram(Program):
             return [], f"inner({row}, {start}, {other_row}, {begin}, {count})"
         k = "0" if count == 1 else "k"
         product = self._element(b, (k, column), dtype)
-        if not _ones(a):
+        if not (self._is_number(a) and self._element(a, (), None) == "1.0"):
             product = f"{self._element(a, (*rows, k), dtype)} * {product}"
         if count == 1:
             return [], product
@@ -686,47 +703,55 @@ class LoopProgram(Program):
         out = self._access(value, (i, "j") if len(value.shape) == 2 else ("j",))
         term = self._element(b, ("k", "j"), value.dtype)
         rows = [f"    for j in range({n}):", f"        {out} = {out} + {term}"]
-        if not _ones(a):
+        if not (self._is_number(a) and self._element(a, (), None) == "1.0"):
             factor = self._element(a, (i, "k") if len(a.shape) == 2 else ("k",), value.dtype)
             rows = [f"    factor = {factor}", rows[0], f"        {out} = {out} + factor * {term}"]
         texts = [f"for j in range({n}):", f"    {out} = {_literal(0, value.dtype)}", f"for k in range({count}):", *rows]
         return [f"for i in range({m}):", *("    " + text for text in texts)] if m > 1 else texts
 
     def _reduction(self, line: Line, before: list[str]) -> list[str]:
-        """A sum, or its like, over some axes."""
-        (a,), value = line.args, line.result
-        ufunc = np.add if line.kind == "mean" else line.function.__self__
-        axis, keep = line.kwargs.get("axis"), bool(line.kwargs.get("keepdims"))
+        """A sum or its like over some axes, or the place of the largest along one."""
+        a, value = line.args[0], line.result
+        options = dict(zip(("axis", "out", "keepdims"), line.args[1:], strict=False)) | line.kwargs
+        axis, keep = options.get("axis"), bool(options.get("keepdims"))
         ndim = len(a.shape)
         gone = tuple(range(ndim)) if axis is None else tuple(x % ndim for x in (axis if isinstance(axis, tuple) else (axis,)))
-        indices = tuple("0" if size == 1 else letter for size, letter in zip(a.shape, _letters(ndim), strict=True))
+        indices = _indices(a.shape)
         kept = tuple("0" if x in gone else indices[x] for x in range(ndim) if keep or x not in gone)
-        count = a.size // max(1, value.size)
-        name = f"{self._named(value, self._wanted.get(value, 't'))}"
         name = "total" if value.size > 1 else self._local(value)
-        start = _STARTS[ufunc]
-        texts = [f"{name} = {_literal(float(start) if 'inf' not in start else start, value.dtype)}"]
-        depth = 0
-        single = all(a.shape[x] == 1 for x in gone)
-        for x in gone:
-            if a.shape[x] > 1:
-                texts.append("    " * depth + f"for {indices[x]} in range({a.shape[x]}):")
-                depth += 1
-        element = self._element(a, indices, value.dtype)
-        if single:
-            texts = [f"{name} = {element}"]
-        elif ufunc in (np.maximum, np.minimum):
-            texts += ["    " * depth + f"term = {element}", "    " * depth + _REDUCED[ufunc].format(name, "term")]
+        loops = [f"for {indices[x]} in range({a.shape[x]}):" for x in gone if a.shape[x] > 1]
+        element = self._element(a, indices, a.dtype)
+        if line.function in _SEARCHES:
+            body = self._search(line, name, element, next((indices[x] for x in gone if a.shape[x] > 1), "0"), bool(loops))
         else:
-            texts.append("    " * depth + _REDUCED[ufunc].format(name, element))
-        if line.kind == "mean" and count > 1:
-            texts.append(f"{name} = {name} / {_literal(count, value.dtype)}")
-        nest = Nest(a.shape, line, True)
-        if value.size > 1 or self._needed(value, nest):
+            body = self._sum(line, name, element, a.size // value.size, bool(loops))
+        start, step, end = body
+        texts = [*start, *("    " * d + text for d, text in enumerate(loops)), *("    " * len(loops) + t for t in step), *end]
+        if value.size > 1 or self._needed(value, Nest(a.shape, line, True)):
             self._home(line, before)
             texts.append(f"{self._access(value, kept)} = {name}")
         outer = [f"for {indices[x]} in range({a.shape[x]}):" for x in range(ndim) if x not in gone and a.shape[x] > 1]
         return [*("    " * d + text for d, text in enumerate(outer)), *("    " * len(outer) + text for text in texts)]
+
+    def _sum(self, line: Line, name: str, element: str, count: int, loops: bool) -> tuple[list[str], list[str], list[str]]:
+        """A sum, product or extreme: what stands before its loops, in them, and after them."""
+        dtype = line.result.dtype
+        ufunc = np.add if line.kind == "mean" else line.function.__self__
+        end = [f"{name} = {name} / {_literal(count, dtype)}"] if line.kind == "mean" and count > 1 else []
+        if not loops:
+            return [], [f"{name} = {element}"], end
+        step = [f"term = {element}"] if ufunc in (np.maximum, np.minimum) else []
+        step.append(_REDUCED[ufunc].format(name, "term" if step else element))
+        return [f"{name} = {_literal(_STARTS[ufunc], dtype)}"], step, end
+
+    def _search(self, line: Line, name: str, element: str, place: str, loops: bool) -> tuple[list[str], list[str], list[str]]:
+        """The place of the first extreme, or of the first NaN, as NumPy has it."""
+        if not loops:
+            return [], [f"{name} = 0"], []
+        better = f"term {_SEARCHES[line.function]} best or (term != term and best == best)"
+        first = re.sub(rf"\b{place}\b", "0", element)
+        step = [f"term = {element}", f"if {better}:", f"    best, {name} = term, {place}"]
+        return [f"best = {first}", f"{name} = 0"], step, []
 
     def _looped(self, nest: Nest, texts: list[str]) -> list[str]:
         if nest.alone:
@@ -809,14 +834,10 @@ def _parts(lines: list[Line]) -> list[list[Line]]:
     return parts
 
 
-def _alike(value: Value) -> bool:
-    """Whether all elements of a constant are one number."""
-    sample = np.asarray(value.sample)
-    return bool(sample.size and (sample.size == 1 or (sample == sample.reshape(-1)[0]).all()))
-
-
-def _ones(item: Value) -> bool:
-    return item.kind == "constant" and _alike(item) and bool(np.asarray(item.sample).reshape(-1)[0] == 1)
+def _alike(array: Any) -> bool:
+    """Whether all elements of an array are one number."""
+    array = np.asarray(array)
+    return bool(array.size and (array.size == 1 or (array == array.reshape(-1)[0]).all()))
 
 
 def _kind(item: Any) -> Any:
@@ -826,8 +847,6 @@ def _kind(item: Any) -> Any:
 
 
 def _literal(item: Any, dtype: Any) -> str:
-    if isinstance(item, str):
-        return f"np.{dtype}({item})"
     if isinstance(item, np.generic):
         item = item.item()
     if dtype.kind == "b":

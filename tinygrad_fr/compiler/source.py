@@ -67,11 +67,13 @@ class Program:
         gradients: (slot, name) of the gradients that the program leaves in its memory.
     """
 
+    reserved: tuple[str, ...] = ()  # names that the backend needs itself
+
     def __init__(self, plan: Plan, name: str, title: str) -> None:
         self.plan, self.title = plan, title
         self.name = name if name.isidentifier() else "step"
         self._names: dict[Value, str] = {}
-        self._taken: set[str] = {self.name, "np", "with_item", "with_at", *dir(builtins)}
+        self._taken: set[str] = {self.name, "np", *self.reserved, "with_item", "with_at", "zeroed", *dir(builtins)}
         self._functions: set[str] = set()
         self._needs: set[str] = set()  # helpers that stand in the text
         self.arguments = [self._named(value, name) for name, value in plan.trace.arguments]
