@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from . import first_call, lessons, memory, scaling, startup, units
+from . import first_call, floor, lessons, many, memory, scaling, startup, units
 from .frameworks import CONTESTANTS, MODULES, STEPS, SUBJECT, SUBJECTS, Disagreement, Framework, Start, check, installed
 from .steps import CASES, Case
-from .timing import Sampler, race, timer_sampler
+from .timing import Sampler, race, statement, timer_sampler
 
 HERE = Path(__file__).resolve().parent
 PEERS = [name for name in STEPS if name not in ("NumPy", *SUBJECTS)]
@@ -105,6 +105,35 @@ def time_steps(
     header = ["step", "best peer", *(f"{name}/{rival}" for name in ours for rival in ("NumPy", "best peer"))]
     table("tinygrad_fr's columns, divided by hand-written NumPy and by the best peer", header, ratios)
     print("Quickest variants:", *notes, sep="\n")
+    return results
+
+
+def time_floors(cases: list[Case], rounds: int, budget: float) -> dict[str, Any]:
+    """Race what a step cannot do without on NumPy; print microseconds."""
+    results: dict[str, Any] = {}
+    rows = []
+    for case in cases:
+        parts = {"products": floor.products(case), "parameters": floor.copies(case)}
+        timed = race({name: statement("run()", run=run) for name, run in parts.items()}, rounds, budget)
+        results[case.name] = {name: 1e6 * min(seconds) for name, seconds in timed.items()}
+        us = results[case.name]
+        rows.append([case.title, *(f"{value:.1f}" for value in us.values()), f"{sum(us.values()):.1f}"])
+    header = ["step", "matrix products", "a copy of the parameters", "together"]
+    table("Floors: what a step cannot do without on NumPy's BLAS, microseconds", header, rows)
+    return results
+
+
+def time_many(cases: list[Case], rounds: int, budget: float) -> dict[str, Any]:
+    """Race whole runs through many samples, one after the other; print microseconds a sample."""
+    results: dict[str, Any] = {}
+    columns = ("NumPy", "compiled", "numba", "JAX")
+    rows = []
+    for case in cases:
+        learners = many.contestants(case)
+        timed = race({name: statement("learn()", learn=learn) for name, learn in learners.items()}, rounds, budget)
+        us = results[case.name] = {name: 1e6 * min(seconds) / many.SAMPLES for name, seconds in timed.items()}
+        rows.append([case.title, *(f"{us[n]:.2f} ({us[n] / us['NumPy']:.2f}x)" if n in us else "-" for n in columns)])
+    table(f"{many.SAMPLES} samples in one call, microseconds a sample (ratio to hand-written NumPy)", ["step", *columns], rows)
     return results
 
 
@@ -236,7 +265,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, help="rounds of each race (default 15; 2 with --quick)")
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where the results go")
     parser.add_argument("--scaling", action="store_true", help="one step over batches and widths, and a plot, beside the JSON")
-    tables = ("units", "modules", "first-call", "lessons", "end-to-end", "memory", "import")
+    tables = ("units", "modules", "many", "floors", "first-call", "lessons", "end-to-end", "memory", "import")
     parser.add_argument(
         "--only", action="append", metavar="NAME",
         help=f"only rows named like NAME: {', '.join((*(c.name for c in CASES), *tables))}; with --scaling only that if absent",
@@ -270,6 +299,10 @@ def main(arguments: list[str] | None = None) -> int:
         title = "The same through nn.Sequential, a loss module and optim.SGD with zero_grad"
         modules = installed(MODULES, left_out)
         results["modules"] = time_steps(title, cases, modules, rounds, budget, quick, left_out)
+    if cases := [case for case in CASES if case.batch == 1 and (wanted("many") or wanted(case.name)) and not quick]:
+        results["many"] = time_many(cases, rounds, budget)
+    if cases := [case for case in CASES if case.batch > 4 and (wanted("floors") or wanted(case.name))]:
+        results["floors"] = time_floors(cases, rounds, budget)
     if wanted("first-call"):
         results["first_call_ms"] = time_first_calls(steps, 1 if quick else min(rounds, 3), quick, left_out)
     if wanted("lessons"):

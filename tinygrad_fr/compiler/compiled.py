@@ -31,6 +31,9 @@ LARGEST_CACHE = 8
 WARMINGS = 3
 """An optimiser makes its state at its first step; one that still makes some at the third will never end."""
 
+FEW = 12
+"""Kernels update so many parameters, and what optimisers keep for them, each by itself."""
+
 SMALL = 2000
 """A saved program of no more numbers has them in its text."""
 
@@ -197,7 +200,7 @@ class Variant:
 
     Attributes:
         arguments: the arguments in words, such as "x: (1, 2) float32".
-        loops: for a program that is one kernel of arguments that are tensors: the name of the function that runs it many times,
+        loops: for a program that is one kernel of arguments that are tensors: the text of a function that runs it many times,
             the names of what that is given, and those of the results.
         call: runs the program on (args, kwargs) if it is for these arguments and for the state of things; `_MISS` says no.
     """
@@ -208,7 +211,7 @@ class Variant:
         self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], key: Any, trace: Trace, backend: str
     ) -> None:
         self.key = key
-        plan, kind = (Plan(trace), Program) if backend == "numpy" else (Plan(trace, float("inf")), _loop_program())
+        plan, kind = (Plan(trace), Program) if backend == "numpy" else (Plan(trace, _largest_flat(trace)), _loop_program())
         name = getattr(step, "__name__", type(step).__name__.lower())
         code = getattr(getattr(step, "__func__", step), "__code__", None)
         place = f", {Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else ""
@@ -236,9 +239,8 @@ class Variant:
         for n, (value, dtype) in program.rates.items():
             group = next(group for group, _, known in trace.numbers if known is value)
             self._rates.append((n, group, dtype))
-        self._run = self._space.pop(program.name)
+        self._run, self._name = self._space.pop(program.name), program.name
         self.kernels = program.kernels
-        self._dispatchers = {n: self._space[n] for n in self.kernels}
         self._space.update((n, _Kernel(self._space, n)) for n in self.kernels)
         self.loops = program.loops() if _simple(key) else None
         self._given, self._result = program.arguments, plan.result
@@ -265,16 +267,14 @@ class Variant:
     def repeated(self, rows: list[Any]) -> Any:
         """The program for each row of its arguments, in machine code from the first to the last; its results, stacked."""
         assert self.loops is not None
-        name, called, outputs = self.loops
+        text, called, outputs = self.loops
         count = len(rows[0])
         space = {**self._space, **dict(zip(self._given, map(np.ascontiguousarray, rows), strict=True))}
         space |= {n: np.empty((count, *value.shape), value.dtype) for value, n in outputs.items()}
-        if self._looped is None:  # it is compiled with the kernel that it calls, of which the name holds machine code by now
-            kernels = {n: self._space[n] for n in self._dispatchers}
-            self._space.update(self._dispatchers)
-            self._looped = run = self._space[name]
-            run(0, *(space[n] for n in called))
-            self._space.update(kernels)
+        if self._looped is None:
+            made = dict(self._space)
+            exec(compile(text, f"<loop of {self!r}>", "exec"), made)
+            self._looped = made[self._name]
         self._looped(count, *(space[n] for n in called))
         return rebuilt(self._result, lambda value: space[outputs[value]] if isinstance(value, Value) else value)
 
@@ -333,6 +333,16 @@ class Variant:
             middle = [text if line.startswith(f"{name} = ") else line for line in middle]
         function = [line for line in self._function if not any(line.strip().startswith(f"{c}(") for c in self._checks)]
         path.write_text("\n".join([*self._head, *lines, *middle, *function]) + "\n", encoding="utf-8")
+
+
+def _largest_flat(trace: Trace) -> float:
+    """Which parameters lie in one block for kernels: all, or none.
+
+    Where gradients are gone after the step and parameters are few, each is best updated in the very loop that computes its
+    gradient, which then never reaches memory. Many are fewer arguments in one piece.
+    """
+    kept = any(slot.gradient for slot, _ in trace.updates)
+    return float("inf") if kept or len(trace.updates) > FEW else 0
 
 
 def _loop_program() -> type[Program]:

@@ -107,12 +107,8 @@ class LoopProgram(Program):
     Attributes:
         kernels: the names of the kernels. When there are several, each array is an argument of its own, so that the kernel
             of one layer is also that of the next; a single one reaches results and parts of blocks through the whole.
-        whole: the kernel's name and arguments, when one kernel does all that the program does.
-        loop: then, the name of a function that runs it for many samples, one after the other.
     """
 
-    whole: tuple[str, list[str]] | None = None
-    loop = ""
     reserved = ("njit", "inner", "total", "term", "best", "factor", "count", "n", "i", "j", "k", "l", "inf", "nan")
 
     def __init__(self, plan: Plan, name: str, title: str) -> None:
@@ -128,15 +124,24 @@ class LoopProgram(Program):
         self._shadows: dict[Value, Any] = {}
         self._bases: dict[Any, Any] = {}
         self._element_names: dict[Value, str] = {}
+        self._whole: tuple[list[str], list[str]] | None = None  # the arguments and lines of a kernel that does all there is
         super().__init__(plan, name, title)
 
     def loops(self) -> tuple[str, list[str], dict[Value, str]] | None:
         """What `Variant.loops` is."""
         leaves: list[Any] = []
         rebuilt(self.plan.result, leaves.append)
-        if self.whole is None or not all(part is None or part in self._outputs for part in leaves):
+        if self._whole is None or not all(part is None or part in self._outputs for part in leaves):
             return None
-        return self.loop, self.whole[1], self._outputs
+        called, body = self._whole
+        given = {name: value.shape for name, (_, value) in zip(self.arguments, self.plan.trace.arguments, strict=True)}
+        given |= {name: value.shape for value, name in self._outputs.items()}
+        stacked = {word: self._fresh(f"all_{word}") for word in called if word in given}
+        rows = [f"{word} = {whole}[n]" if given[word] else f"{word} = {whole}[n : n + 1]" for word, whole in stacked.items()]
+        head = f"def {self.name}({', '.join(['count', *(stacked.get(word, word) for word in called)])}):"
+        lines = [_NJIT, head, "    for n in range(count):"]
+        lines += [*("        " + row for row in rows), *("    " + row for row in body)]
+        return "\n".join(lines) + "\n", called, self._outputs
 
     @property
     def kernels(self) -> list[str]:
@@ -270,8 +275,7 @@ class LoopProgram(Program):
         ending = self._ending()
         calls = [piece for piece in pieces if isinstance(piece, Kernel)]
         if len(calls) == 1 and len(pieces) <= 2 and not self._calls_between(pieces) and len(ending) == 1:
-            self.whole = self._last_call
-            self.loop = self._fresh(f"{self.name}_loop")
+            self._whole = self._last
         return body + ending
 
     def _pieces(self) -> list[Any]:
@@ -322,9 +326,15 @@ class LoopProgram(Program):
         for line in lines:
             for value in (*line.inputs(), *line.results):
                 seat = None if value.kind == "number" else self._seat(value)
-                if seat is not None:
-                    out = self.plan.memory.get(seat.array)
-                    found.add(id(out) if out is not None else seat.array)
+                if seat is None or self._is_number(value):
+                    continue
+                memory = self.plan.memory.get(seat.array)
+                if memory is None:
+                    found.add(seat.array)
+                elif memory.fixed or not self._alone or memory.array.size > SMALL_BLOCK:
+                    found.add(id(memory))
+                else:
+                    found.add(value.dtype)  # results that lie side by side
         return found
 
     def _ordinary(self, lines: list[Line]) -> list[str]:
@@ -387,15 +397,16 @@ class LoopProgram(Program):
             for value in [v for v in self._scalars if v.size > 1]:
                 del self._scalars[value]  # a variable of that loop
         called = list(self._parameters)
+        rows = [f"{name}_ = {name}.ravel()" for name, as_row in self._parameters.items() if as_row]
+        body = ["    " + line for line in (*rows, *body)]
         name = self._kernel_name(called, body)
-        self._last_call = (name, called)
+        self._last = (called, body)
         words = [f"{word}[()]" if word in self._single else word for word in called]
         return [*before, f"{name}({', '.join(words)})"]
 
     def _kernel_name(self, called: list[str], body: list[str]) -> str:
         """A kernel's name; kernels that differ by names alone are one."""
-        rows = [f"    {name}_ = {name}.ravel()" for name, as_row in self._parameters.items() if as_row]
-        text = "\n".join([*rows, *("    " + line for line in body)])
+        text = "\n".join(body)
         plain = "\n".join(line for line in text.split("\n") if not line.strip().startswith("#"))
         order: dict[str, str] = {}
         key = _IDENTIFIER.sub(
@@ -718,6 +729,10 @@ class LoopProgram(Program):
         gone = tuple(range(ndim)) if axis is None else tuple(x % ndim for x in (axis if isinstance(axis, tuple) else (axis,)))
         indices = _indices(a.shape)
         kept = tuple("0" if x in gone else indices[x] for x in range(ndim) if keep or x not in gone)
+        place = ""
+        if value.size > 1 or self._needed(value, Nest(a.shape, line, True)):
+            self._home(line, before)
+            place = self._access(value, kept)
         name = "total" if value.size > 1 else self._local(value)
         loops = [f"for {indices[x]} in range({a.shape[x]}):" for x in gone if a.shape[x] > 1]
         element = self._element(a, indices, a.dtype)
@@ -727,9 +742,8 @@ class LoopProgram(Program):
             body = self._sum(line, name, element, a.size // value.size, bool(loops))
         start, step, end = body
         texts = [*start, *("    " * d + text for d, text in enumerate(loops)), *("    " * len(loops) + t for t in step), *end]
-        if value.size > 1 or self._needed(value, Nest(a.shape, line, True)):
-            self._home(line, before)
-            texts.append(f"{self._access(value, kept)} = {name}")
+        if place:
+            texts.append(f"{place} = {name}")
         outer = [f"for {indices[x]} in range({a.shape[x]}):" for x in range(ndim) if x not in gone and a.shape[x] > 1]
         return [*("    " * d + text for d, text in enumerate(outer)), *("    " * len(outer) + text for text in texts)]
 
@@ -777,14 +791,6 @@ class LoopProgram(Program):
 
     def _kernels(self) -> list[str]:
         texts = [_DOT] * self._helper + self._texts
-        if self.whole is not None:
-            name, called = self.whole
-            given = {name: value.shape for name, (_, value) in zip(self.arguments, self.plan.trace.arguments, strict=True)}
-            given |= {name: value.shape for value, name in self._outputs.items()}
-            places = {name: f"{name}[n]" if shape else f"{name}[n : n + 1]" for name, shape in given.items()}
-            inner = ", ".join(places.get(word, word) for word in called)
-            head = f"{_NJIT}\ndef {self.loop}(count, {', '.join(called)}):"
-            texts.append(f"{head}\n    for n in range(count):\n        {name}({inner})\n")
         return [row for text in texts for row in ("", "", *text.rstrip("\n").split("\n"))]
 
     def _called(self) -> list[Line]:

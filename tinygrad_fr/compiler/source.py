@@ -494,7 +494,8 @@ class Program:
                 return made[item]
             if item.kind == "constant" and item.size == 1:
                 return float(f"{item.sample.item():.6g}")
-            name = self._names.get(item) or ("η" if item.kind == "number" and item.instruction is None else None)
+            shown = item if item in self._names else self.plan.root.get(item, item)
+            name = self._names.get(shown) or ("η" if item.kind == "number" and item.instruction is None else None)
             if name is None:
                 raise LookupError
             return symbols.setdefault(name, Symbol(name, item.shape, item.dtype))
