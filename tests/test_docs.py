@@ -87,6 +87,16 @@ def test_programs_are_found() -> None:
 # -- links and names ---------------------------------------------------------------------------------------------------
 
 
+def test_the_printed_program() -> None:
+    """README shows the end of the program that its own lines make."""
+    text = read(ROOT / "README.md")
+    (block,) = [b for b in blocks(ROOT / "README.md") if "@torch.compile" in b.text]
+    (shown,) = re.findall(r"^```text\n(def learn.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    space: dict[str, Any] = {}
+    exec(compile(block.text, "README.md", "exec"), space)
+    assert space["program"].endswith(shown)
+
+
 @each_page
 def test_links_lead_to_files(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$", "", read(page), flags=re.DOTALL | re.MULTILINE)
