@@ -6,14 +6,16 @@ reads and writes each at least once.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from .frameworks import openblas
 from .steps import Case
 
 
-def products(case: Case) -> Callable[[], None]:
-    """The matrix products of one step, forward and backward."""
+def products(case: Case) -> dict[str, Callable[[], None]]:
+    """The matrix products of one step, forward and backward, with the BLAS's default number of threads and with one."""
     params, x, _ = case.data()
     work = []
     for number, w in enumerate(params[::2]):
@@ -26,7 +28,16 @@ def products(case: Case) -> Callable[[], None]:
         for a, b, out in work:
             a.dot(b, out=out)
 
-    return run
+    threads = openblas()
+    if threads is None:
+        return {"products": run}
+    default, set_threads = threads
+
+    def run_with(count: int) -> None:
+        set_threads(count)
+        run()
+
+    return {f"products, {n} thread(s)": partial(run_with, n) for n in dict.fromkeys((default, 1))}
 
 
 def copies(case: Case) -> Callable[[], None]:
