@@ -59,13 +59,30 @@ def test_a_small_step_is_one_kernel_that_reads_like_the_course() -> None:
     text = compiled.source()
     assert len(kernels(text)) == 1
     for line in (
-        "# z1 = x W₁ᵗ + b₁", "# a1 = tanh z₁", "# ∂C/∂z2 = da2 ⊙ (1 − a₂²)", "# W1 ← W₁ − η · dW1", "W1[i, j] = W1[i, j] - t_9",
+        "# z1 = x W₁ᵗ + b₁", "# a1 = tanh z₁", "# ∂C/∂z2 = da2 ⊙ (1 − a₂²)", "# P ← P − ηG", "P[i] = P[i] - t_9",
         "from numba import njit", "return loss",
     ):  # fmt: skip
         assert line in text, line
     assert ".dot(" not in text and "np.tanh(z1)" in text
-    assert "dW1[" not in text  # it is used up in the loop that computes it
     assert not re.search(r"work\[\d* ?\+? ?j?\] = z1\b", text)  # z1 is needed in its loop only, and never reaches memory
+
+
+def test_a_gradient_that_is_not_kept_never_reaches_memory() -> None:
+    """Of one sample, ∂C/∂W is a product of a column and a row, and the update stands in the loop that computes it."""
+
+    def wide() -> Any:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(60, 20), nn.Tanh(), nn.Linear(20, 3))
+
+    eager, compiled = training(wide, nn.MSELoss())
+    x, y = torch.randn(1, 60), torch.randn(1, 3)
+    for _ in range(4):
+        near(compiled(x, y).numpy(), eager(x, y).detach().numpy(), 64)
+    text = compiled.source()
+    assert "dW1[" not in text
+    lines = [line.strip() for line in text.splitlines()]
+    at = lines.index("dW1 = work[64 + i] * x[0, j]")
+    assert lines[at + 2].endswith("= np.float32(lr) * dW1") and lines[at + 3].startswith("W1[i, j] = W1[i, j] - ")
 
 
 def test_large_products_and_functions_of_many_elements_stay_with_numpy() -> None:

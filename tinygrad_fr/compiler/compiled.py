@@ -31,6 +31,7 @@ LARGEST_CACHE = 8
 WARMINGS = 3
 """An optimiser makes its state at its first step; one that still makes some at the third will never end."""
 
+HANDFUL = 256
 FEW = 12
 """Kernels update so many parameters, and what optimisers keep for them, each by itself."""
 
@@ -339,10 +340,12 @@ def _largest_flat(trace: Trace) -> float:
     """Which parameters lie in one block for kernels: all, or none.
 
     Where gradients are gone after the step and parameters are few, each is best updated in the very loop that computes its
-    gradient, which then never reaches memory. Many are fewer arguments in one piece.
+    gradient, which then never reaches memory. Many are fewer arguments in one piece, and for a handful of numbers that is
+    what counts.
     """
     kept = any(slot.gradient for slot, _ in trace.updates)
-    return float("inf") if kept or len(trace.updates) > FEW else 0
+    small = sum(value.size for _, value in trace.updates) <= HANDFUL
+    return float("inf") if kept or small or len(trace.updates) > FEW else 0
 
 
 def _loop_program() -> type[Program]:
