@@ -190,13 +190,31 @@ class Plan:
             for value in line.results:  # nothing changes from call to call
                 value.kind, value.instruction = "constant", None
             return
+        if line.kind == "reduce" and line.kwargs.get("keepdims") and line.result.size > 1:
+            line = self._with_axes(line)
+        self._share(line)
+
+    def _share(self, line: Line) -> tuple[Value, ...]:
+        """Add a line, unless the same has been computed already; what stands for its results."""
         key = (line.kind, line.function, _key(line.args), _key(line.kwargs))
         known = self._known.get(key)
         if known is not None:
             self._alias.update(zip(line.results, known, strict=True))
-            return
+            return known
         self._known[key] = line.results
         self.lines.append(line)
+        return line.results
+
+    def _with_axes(self, line: Line) -> Line:
+        """A reduction that keeps its axes is one that does not, seen another way: both may be wanted, and one is computed."""
+        axis, ndim = line.kwargs["axis"], len(line.args[0].shape)
+        gone = {a % ndim for a in (axis if isinstance(axis, tuple) else (axis,))} if axis is not None else set(range(ndim))
+        shape = tuple(size for a, size in enumerate(line.args[0].shape) if a not in gone)
+        narrow = Value("result", np.reshape(line.result.sample, shape))
+        plain = Line("reduce", line.function, line.args, {"axis": axis}, (narrow,), line.place)
+        plain.quiet = line.quiet
+        (narrow,) = self._share(plain)
+        return Line("view", "reshape", (narrow, line.result.shape), {}, line.results, line.place)
 
     def _separate_swaps(self) -> None:
         """A piece of state whose new value is the old value of another (or a view of it) takes it from a copy made first."""
