@@ -254,6 +254,39 @@ def test_a_learning_rate_that_changes() -> None:
     assert step(X, Y).item() < first - 1e-3 and len(step.traces) == 1
 
 
+def test_a_kernel_that_numba_cannot_compile_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tinygrad_fr.compiler import loops
+
+    net = xor_net()
+    optimizer = optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+
+    @in_loops
+    def step(x: Any, y: Any) -> Any:
+        loss = nn.functional.mse_loss(net(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step(X, Y)  # which makes the velocities
+    before = [p.detach().clone() for p in net.parameters()]
+    gradients = [p.grad.clone() for p in net.parameters()]
+    with monkeypatch.context() as patch:
+        patch.setitem(loops._SIGNS, np.subtract, "{} - {} + no_such_name")
+        with pytest.raises(RuntimeError, match="backend='numpy'"):
+            step(X, Y)
+    for p, q, g in zip(net.parameters(), before, gradients, strict=True):
+        assert torch.equal(p, q) and torch.equal(p.grad, g)
+    step(X, Y)
+    assert not torch.equal(next(net.parameters()), before[0])
+
+
+def test_the_kernels_are_compiled_during_the_first_call() -> None:
+    _, compiled = training(xor_net, nn.MSELoss())
+    compiled(X, Y)
+    (variant,) = compiled.traces
+    assert all(type(variant._space[name]).__name__ == "builtin_function_or_method" for name in variant.kernels)
+
+
 # -- many calls in one -------------------------------------------------------------------------------------------------
 
 

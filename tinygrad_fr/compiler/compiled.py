@@ -287,6 +287,7 @@ class Variant:
 
     def begin(self, trace: Trace) -> Any:
         """Write what the recorded run has done, move the tensors into the program's memory, and get ready to be called."""
+        self._rehearse(trace)
         kept = {node: node.grad for node in (*trace.absent, *trace.present)}
         result = trace.commit()
         for _, parts in self._flats:
@@ -304,6 +305,25 @@ class Variant:
         self._sizes = [entry for entry in trace.reach.sizes if not entry[0].endswith(".state")]
         self.call = _caller(self, trace, {node for node, before in kept.items() if node.grad is before})
         return result
+
+    def _rehearse(self, trace: Trace) -> None:
+        """Run the program once before anything is written, and put its state back: Numba compiles the kernels meanwhile."""
+        if not self.kernels or self._draws:  # random numbers are not drawn for nothing: then kernels wait for the second call
+            return
+        for _, parts in self._flats:
+            for slot, part in parts:
+                np.copyto(part, slot.owner._array)
+        kept = [(self._space[n], self._space[n].copy()) for n in self._states]
+        try:
+            with np.errstate(all="ignore"):
+                self._run(*(np.ascontiguousarray(value.sample) for _, value in trace.arguments))
+        except Exception as error:
+            raise CannotCompile(
+                f"Numba cannot compile the loops of this step: compile it with backend='numpy'. Numba says: {error}"
+            ) from error
+        finally:
+            for array, before in kept:
+                np.copyto(array, before)
 
     # -- on its own ------------------------------------------------------------------------------------------------
 
