@@ -54,3 +54,11 @@ def nothing_left_changed() -> Iterator[None]:
         np.seterr(**before["numpy error state"])
         np.set_printoptions(**{k: v for k, v in before["numpy print options"].items() if k != "override_repr"})
     assert not changed, f"the test left changed: {', '.join(changed)}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
+    """Fixtures can ask, when a test has ended, whether it passed: `request.node.passed`."""
+    report = yield
+    item.passed = report.passed
+    return report

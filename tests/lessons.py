@@ -34,8 +34,9 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(tg, "compile", noted)
     yield request.param
-    assert steps, "nothing was compiled"
-    assert all(step.backend == request.param and step.traces for step in steps)
+    if request.node.passed:  # neither skipped nor failed
+        assert steps, "nothing was compiled"
+        assert all(step.backend == request.param and step.traces for step in steps)
 
 
 numpy_only = pytest.mark.parametrize("backend", ["numpy"], indirect=True)

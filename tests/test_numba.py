@@ -208,6 +208,13 @@ def test_numbers_that_numpy_makes_without_axes() -> None:
     assert count(x, -x).item() == 6
 
 
+def test_arguments_without_axes() -> None:
+    step = in_loops(lambda x, y: x * y + y)
+    for _ in range(3):
+        assert step(torch.tensor([1.0, 2.0]), torch.tensor(3.0)).tolist() == [6.0, 9.0]
+    assert step.loop(torch.ones(5, 2), torch.arange(5.0))[-1].tolist() == [8.0, 8.0] and len(step.traces) == 1
+
+
 def test_names_that_the_loops_use_themselves() -> None:
     @in_loops
     def step(i: Any, k: Any) -> Any:

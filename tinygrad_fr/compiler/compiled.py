@@ -316,7 +316,7 @@ class Variant:
         kept = [(self._space[n], self._space[n].copy()) for n in self._states]
         try:
             with np.errstate(all="ignore"):
-                self._run(*(np.ascontiguousarray(value.sample) for _, value in trace.arguments))
+                self._run(*(_in_rows(value.sample) for _, value in trace.arguments))
         except Exception as error:
             raise CannotCompile(
                 f"Numba cannot compile the loops of this step: compile it with backend='numpy'. Numba says: {error}"
@@ -453,7 +453,7 @@ def _caller(variant: Variant, trace: Trace, in_place: set[Any]) -> Callable[[Any
     """
     space: dict[str, Any] = {
         "MISS": _MISS, "Tensor": Tensor, "ndarray": np.ndarray, "mode": mode, "last": last, "tick": tick, "wrap": wrap,
-        "copyto": np.copyto, "contiguous": np.ascontiguousarray, "run": variant._run, "new": object.__new__,
+        "copyto": np.copyto, "contiguous": _in_rows, "run": variant._run, "new": object.__new__,
         "detached": detached, "Defaults": _Defaults,
         "CUT": detached(np.zeros(()))._cut, "signature": signature, "key": variant.key, "Other": _Other,
     }  # fmt: skip
@@ -574,6 +574,11 @@ def _argument_tests(trace: Trace, variant: Variant, known: Callable[[Any, str], 
     head = [f"xs = {arguments}(args, kwargs)"]
     inside = "contiguous(xs[{}]._array)" if variant.kernels else "xs[{}]._array"
     return head, [space_signature, "xs is not None"], [inside.format(i) for i in range(len(trace.arguments))]
+
+
+def _in_rows(array: Any) -> Any:
+    """The array, row by row in memory; NumPy's own `ascontiguousarray` would give one without axes an axis."""
+    return np.asarray(array, order="C")
 
 
 def _in_one_piece(shape: tuple[int, ...], name: str) -> str:
