@@ -177,52 +177,13 @@ def s3_trainings(images: Array, labels: Array, epochs: int, left_out: dict[str, 
     return {"listing": by_hand, **each(column, left_out)}
 
 
-@np.errstate(over="ignore")  # e⁻ˣ is infinite for a very negative x, and then σ(x) is 0, as it should be
-def s4_listing(
-    X: Array, Y: Array, parameters: Params, learning_rate: float, num_iterations: int, batch_size: int
-) -> list[float]:
-    """S4's ``double_layer_model`` to the letter, without what it prints; the parameters are updated in place."""
-
-    def sigmoid(x: Array) -> Any:
-        return 1 / (1 + np.exp(-x))
-
-    batchStart = 0
-    costs = []
-    W1, b1, W2, b2 = parameters
-    for i in range(1, num_iterations + 1):
-        Xbatch = X[:, batchStart : batchStart + batch_size]
-        Ybatch = Y[:, batchStart : batchStart + batch_size]
-        Z1 = np.dot(W1, Xbatch) + b1
-        A1 = sigmoid(Z1)
-        Z2 = np.dot(W2, A1) + b2
-        A2 = sigmoid(Z2)
-        cost = np.squeeze(-np.sum(np.log(A2) * Ybatch + np.log(1 - A2) * (1 - Ybatch)) / Xbatch.shape[1])
-        if i % max(1, num_iterations // 100) == 0:
-            costs.append(float(cost))
-        dA2 = -(np.divide(Ybatch, A2) - np.divide(1 - Ybatch, 1 - A2)) / Xbatch.shape[1]
-        dZ2 = dA2 * A2 * (1 - A2)
-        dW2 = np.dot(dZ2, A1.T)
-        db2 = np.sum(dZ2, axis=1, keepdims=True)
-        dA1 = np.dot(W2.T, dZ2)
-        dZ1 = dA1 * A1 * (1 - A1)
-        dW1 = np.dot(dZ1, Xbatch.T)
-        db1 = np.sum(dZ1, axis=1, keepdims=True)
-        W1 -= learning_rate * dW1
-        b1 -= learning_rate * db1
-        W2 -= learning_rate * dW2
-        b2 -= learning_rate * db2
-        batchStart += batch_size
-        if batchStart >= X.shape[1]:
-            batchStart = 0
-    return costs
-
-
 def s4_trainings(
     X: Array, Y: Array, layers: tuple[int, int], iterations: int, batch_size: int, left_out: dict[str, str]
 ) -> Trainings:
     """S4's two layers; a column of X is a sample, and the batches follow one another through the columns, η = 1."""
     import tinygrad_fr as torch
     from examples import s4_two_layers as lesson
+    from tests.handwritten_s3_s4 import s4_listing
     from tinygrad_fr.nn import functional as F
 
     x, y = torch.from_numpy(X), torch.from_numpy(Y)
@@ -263,7 +224,12 @@ def s4_trainings(
         return through(name, params, program, step, batches, stacks)
 
     initial = [p.detach().numpy().copy() for p in lesson.initial(x, *layers)]
-    by_hand = listing(initial, lambda params: s4_listing(X, Y, params, 1, iterations, batch_size))
+
+    @np.errstate(over="ignore")  # e⁻ˣ is infinite for a very negative x, and then σ(x) is 0, as it should be
+    def learn(params: Params) -> list[float]:
+        return list(s4_listing(X, Y, params, 1, iterations, batch_size))
+
+    by_hand = listing(initial, learn)
     return {"listing": by_hand, **each(column, left_out)}
 
 

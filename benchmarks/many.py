@@ -22,8 +22,8 @@ def data(case: Case) -> tuple[Params, Array, Array]:
     """The case's parameters, and samples like its own."""
     params, x, y = case.data()
     rng = np.random.default_rng(1)
-    shapes = ((SAMPLES, *x.shape), (SAMPLES, *y.shape))
-    return params, *(rng.random(shape, dtype=np.float32) for shape in shapes)  # type: ignore[return-value]
+    xs, ys = (rng.random((SAMPLES, *a.shape), dtype=np.float32) for a in (x, y))
+    return params, xs, ys
 
 
 def by_hand(case: Case) -> Learn:

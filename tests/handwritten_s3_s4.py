@@ -97,11 +97,11 @@ def s4_start(inputs: int, hidden: int, outputs: int, seed: int) -> list[Array]:
     return [W1, np.zeros((hidden, 1)), W2, np.zeros((outputs, 1))]
 
 
-def s4_training(
-    X: Array, Y: Array, start: Sequence[Array], learning_rate: float, num_iterations: int, batch_size: int
-) -> Iterator[tuple[float, Array]]:
-    """`double_layer_model`: the cost before each update, and the parameters after it."""
-    W1, b1, W2, b2 = parameters = [p.copy() for p in start]
+def s4_listing(
+    X: Array, Y: Array, parameters: Sequence[Array], learning_rate: float, num_iterations: int, batch_size: int
+) -> Iterator[float]:
+    """`double_layer_model` to the letter, without what it prints: the cost of each step; parameters are updated in place."""
+    W1, b1, W2, b2 = parameters
     batchStart = 0
     for _ in range(num_iterations):
         Xbatch = X[:, batchStart : batchStart + batch_size]
@@ -125,6 +125,15 @@ def s4_training(
         batchStart += batch_size
         if batchStart >= X.shape[1]:
             batchStart = 0
+        yield cost
+
+
+def s4_training(
+    X: Array, Y: Array, start: Sequence[Array], learning_rate: float, num_iterations: int, batch_size: int
+) -> Iterator[tuple[float, Array]]:
+    """The listing from a start that is left as it is: the cost before each update, and the parameters after it."""
+    parameters = [p.copy() for p in start]
+    for cost in s4_listing(X, Y, parameters, learning_rate, num_iterations, batch_size):
         yield float(cost), flat(parameters)
 
 

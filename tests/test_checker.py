@@ -260,7 +260,7 @@ def test_draw() -> None:
 
 def test_cases_keep_away_from_kinks() -> None:
     corner = declare(lambda x: np.abs(x), dx=lambda g, x: g * np.sign(x), kinks=(0.0, 1.0), domain=(-0.2, 1.3))
-    (((x,), params),) = cases(corner.operation, Draw(0, np.float32))  # type: ignore[attr-defined]
+    (((x,), params),) = cases(corner.operation, Draw(0, np.float32))
     assert params == {}
     assert x.dtype == np.float32
     assert x.shape == (2, 3)
@@ -268,7 +268,7 @@ def test_cases_keep_away_from_kinks() -> None:
     given_cases = declare(
         lambda x: np.abs(x), samples=lambda draw: [(draw.uniform((2,)),), ((draw.uniform((2,)),), {"dim": 0})]
     )
-    assert [p for _, p in cases(given_cases.operation, Draw(0))] == [{}, {"dim": 0}]  # type: ignore[attr-defined]
+    assert [p for _, p in cases(given_cases.operation, Draw(0))] == [{}, {"dim": 0}]
 
 
 # -- compare -----------------------------------------------------------------------------------------------------------
@@ -345,7 +345,7 @@ def test_compare_edges() -> None:
     assert not compare("shape before values", [[1.0]], [1.0])
     assert compare("tolerance", 1.0, 1.1, rtol=0.2)
     with pytest.raises(ValueError, match="'en' or 'fr'"):
-        compare("x", 1, 1, lang="de")  # type: ignore[arg-type]
+        compare("x", 1, 1, lang="de")
 
 
 # -- assert_close ------------------------------------------------------------------------------------------------------

@@ -86,11 +86,11 @@ def begun(t: Any, workers: int) -> Any:
 def eager(t: Any, **options: Any) -> Any:
     """Samplers that draw when the epoch begins, not when the first sample is asked for."""
 
-    class Eager(t.utils.data.Sampler):  # type: ignore[misc]
+    class Eager(t.utils.data.Sampler):
         def __iter__(self) -> Any:
             return iter(t.randperm(10).tolist())
 
-    class EagerBatches(t.utils.data.Sampler):  # type: ignore[misc]
+    class EagerBatches(t.utils.data.Sampler):
         def __iter__(self) -> Any:
             return iter(t.randperm(10).reshape(5, 2).tolist())
 
@@ -103,7 +103,7 @@ def eager(t: Any, **options: Any) -> Any:
 
 
 def stream(t: Any) -> Any:
-    class Stream(t.utils.data.IterableDataset):  # type: ignore[misc]
+    class Stream(t.utils.data.IterableDataset):
         def __iter__(self) -> Any:
             return iter(t.randperm(7).tolist())
 
@@ -521,7 +521,7 @@ def test_workers_prepare_a_few_batches_ahead_and_no_more() -> None:
         time.sleep(0.001)
     time.sleep(0.01)
     assert len(data.asked) == 14  # the batch that was given, and 2 · 3 more
-    batches.close()  # type: ignore[attr-defined]
+    batches.close()
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -635,7 +635,7 @@ class Unwritten(Sampler[int]):
 
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: DataLoader(TEN, batch_size=0), ValueError, "batch_size should be a positive integer value, but got batch_size=0"),
-    (lambda: DataLoader(TEN, batch_size=2.0), ValueError, r"batch_size=2\.0"),  # type: ignore[arg-type]
+    (lambda: DataLoader(TEN, batch_size=2.0), ValueError, r"batch_size=2\.0"),
     (lambda: DataLoader([], shuffle=True), ValueError, "num_samples should be a positive integer value, but got num_samples=0"),
     (lambda: DataLoader(TEN, num_workers=-1), ValueError, "num_workers option should be non-negative"),
     (lambda: DataLoader(TEN, timeout=-1), ValueError, "timeout option should be non-negative"),
@@ -659,15 +659,15 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: TensorDataset(), ValueError, "at least one tensor"),
     (lambda: TensorDataset(tg.ones(3), tg.ones(2)), AssertionError, r"Size mismatch between tensors: they have \[3, 2\] rows"),
     (lambda: TensorDataset(tg.ones(3), np.ones(3)), TypeError, r"number 1 .* ndarray: write `torch\.from_numpy\(array\)`"),
-    (lambda: RandomSampler(TEN, replacement=1), TypeError, "replacement should be a boolean value"),  # type: ignore[arg-type]
+    (lambda: RandomSampler(TEN, replacement=1), TypeError, "replacement should be a boolean value"),
     (lambda: RandomSampler(TEN, num_samples=0), ValueError, "num_samples should be a positive integer value"),
     (lambda: RandomSampler(TEN, num_samples=True), ValueError, "num_samples should be a positive integer value"),
     (lambda: WeightedRandomSampler([1.0], 0), ValueError, "num_samples should be a positive integer value"),
     (lambda: WeightedRandomSampler([[1.0]], 1), ValueError, r"weights should be a 1d sequence but given.*\(1, 1\)"),
     (lambda: list(WeightedRandomSampler([-1.0, 2.0], 1)), RuntimeError, "element < 0"),
     (lambda: list(WeightedRandomSampler([1.0, 0.0], 2, replacement=False)), RuntimeError, "not enough"),
-    (lambda: BatchSampler(TEN, 2, None), ValueError, "drop_last should be a boolean value"),  # type: ignore[arg-type]
-    (lambda: list(SubsetRandomSampler(5)), TypeError, "len"),  # type: ignore[arg-type]
+    (lambda: BatchSampler(TEN, 2, None), ValueError, "drop_last should be a boolean value"),
+    (lambda: list(SubsetRandomSampler(5)), TypeError, "len"),
 ]
 
 

@@ -630,7 +630,7 @@ def test_the_factors_multiply_and_add_up_to_the_engines_derivative(steps: list[A
         if target.order is None:
             continue
         found = derivation(loss, values[k], names={**names, "p": values[0], "q": values[1], "r": values[2]}, digits=12)
-        assert found.exact.item() == pytest.approx(target.gradient.item(), rel=1e-9, abs=1e-12)  # type: ignore[union-attr]
+        assert found.exact.item() == pytest.approx(target.gradient.item(), rel=1e-9, abs=1e-12)
         if found.value is not None:
             assert found.value == pytest.approx(found.exact.item(), rel=1e-6, abs=1e-8), found.text
         assert found.latex.count("{") == found.latex.count("}")

@@ -154,7 +154,7 @@ def test_small_weights_may_grow_by_more_than_their_size() -> None:
         for p in net.parameters():
             p.fill_(0.01)
     report = diagnose(net, F.mse_loss(net(x), 3 * x + 2), optimizer=optim.SGD(net.parameters(), lr=0.3))
-    assert report.layers[0].update > 10 and report.healthy  # type: ignore[operator]
+    assert report.layers[0].update > 10 and report.healthy
 
 
 def test_one_neuron_may_rest() -> None:
@@ -163,7 +163,7 @@ def test_one_neuron_may_rest() -> None:
     y_hat = tg.sigmoid(v * tg.sigmoid(w * tg.tensor([5.0, 5.0, 5.0, 0.0])))
     report = diagnose(None, ((tg.tensor([0.0, 0.0, 0.0, y_hat[3].item()]) - y_hat) ** 2).mean())
     before, after = (layer.gradient for layer in report.layers if layer.parameters)
-    assert report.healthy and before < 1e-3 * after  # type: ignore[operator]
+    assert report.healthy and before < 1e-3 * after
 
 
 def test_gates_may_be_shut() -> None:
@@ -200,7 +200,7 @@ def test_digits_are_learnt_in_good_health() -> None:
                 optimizer.step()
         assert training.healthy, training.text()
         assert training.losses[-1] < training.losses[0] and len(training.history) == 6
-        assert "Healthy" in training.text() and 0 < training.of("0")[0][1].update < 0.5  # type: ignore[operator]
+        assert "Healthy" in training.text() and 0 < training.of("0")[0][1].update < 0.5
 
 
 def test_xor_and_the_four_people_are_learnt_in_good_health() -> None:
@@ -239,7 +239,7 @@ def test_modules_are_found_by_their_calls() -> None:
         def forward(self, i: tg.Tensor) -> tg.Tensor:
             h = self.shared(self.gelu(self.shared(self.normal(self.embedding(i)))))
             h = self.drop(self.prelu(self.frozen(h)))
-            return self.last(h * tg.sigmoid(h))  # type: ignore[no-any-return]
+            return self.last(h * tg.sigmoid(h))
 
     tg.manual_seed(0)
     net, i, t = Net(), tg.randint(0, 9, (16,)), tg.randint(0, 2, (16,))
@@ -522,7 +522,7 @@ def test_a_terminal_without_blocks_gets_plain_signs(encoding: str, monkeypatch: 
     report = diagnose(net, net(x).sum(), lang="fr")
     print(report)
     stream.flush()
-    text = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    text = stream.buffer.getvalue().decode(encoding)
     lines, wanted = text.splitlines(), report.text().splitlines()
     assert [len(line) for line in lines] == [len(line) for line in wanted], "columns stay columns"
     assert ("▁" in text) == (encoding == "utf-8") and ("é" in text) == (encoding != "ascii") and "?" not in text

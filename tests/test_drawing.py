@@ -144,7 +144,7 @@ def test_values_as_micrograd_shows_them() -> None:
     drawing = two_branches(gradients="computed", lang="en")
     assert rows(drawing, "v1") == [["a"], ["data", "3.0000"], ["grad", "2.0000 + 2.0000"], ["", "= 4.0000"]]
     assert rows(drawing, "v3") == [["+", "c"], ["data", "12.0000"], ["grad", "1.0000"]]
-    assert [box.kind for box in drawing.picture.boxes] == ["parameter", "operation", "operation"]  # type: ignore[union-attr]
+    assert [box.kind for box in drawing.picture.boxes] == ["parameter", "operation", "operation"]
     assert box(drawing, "v3").thick and not box(drawing, "v2").thick  # the loss
 
 
@@ -164,7 +164,7 @@ def test_views() -> None:
     assert len(arrows(both, "gradient")) == len(arrows(backward, "gradient")) == 12
     assert len(arrows(both, "value")) == 12 + 3  # X, Y and the exponent have no gradient
     assert "grad" not in texts(forward) and "grad" in texts(backward)
-    assert {b.kind for b in backward.picture.boxes} == {"parameter", "operation"}  # type: ignore[union-attr]
+    assert {b.kind for b in backward.picture.boxes} == {"parameter", "operation"}
     assert "#1" in texts(backward) and "#1" not in texts(forward)
 
 
@@ -235,12 +235,12 @@ def test_what_draw_takes() -> None:
     assert draw(w * w, lang="en").source == Snapshot(w * w).graphviz(lang="en").source
     assert rows(draw(w * w, names={"weight": w}, lang="en"), "v1")[0] == ["weight"]
     with pytest.raises(TypeError, match="of a Tensor, got float"):
-        draw(1.0)  # type: ignore[arg-type]
+        draw(1.0)
     with pytest.raises(ValueError, match="view must be one of 'forward', 'backward', 'both'; got 'sideways'"):
-        draw(w * w, view="sideways")  # type: ignore[arg-type]
+        draw(w * w, view="sideways")
     for option in ({"theme": "red"}, {"lang": "de"}, {"direction": "RL"}, {"gradients": "all"}):
         with pytest.raises(ValueError, match="must be one of"):
-            draw(w * w, **option)  # type: ignore[arg-type]
+            draw(w * w, **option)
     with pytest.raises(ValueError, match="Snapshot\\(loss, gradients=True\\)"):
         draw(Snapshot(w * w, gradients=False), view="both")
     loss = w * w
@@ -461,11 +461,11 @@ def test_modules_are_nested_frames() -> None:
 def test_one_box_for_each_module() -> None:
     snapshot = watched(nn.Sequential(Block(), nn.Linear(4, 2)), 3, 4)
     deep = draw(snapshot, collapse=True, lang="fr")
-    titles = {box.tooltip for box in deep.picture.boxes if box.kind == "module"}  # type: ignore[union-attr]
+    titles = {box.tooltip for box in deep.picture.boxes if box.kind == "module"}
     assert titles == {"0.inner.0 · Linear", "0.inner.1 · ReLU", "0.outer · Linear", "1 · Linear"}
     assert "+" in texts(deep)  # the block's own addition stands by itself, between its modules
     flat = draw(snapshot, collapse=True, depth=1, view="both", lang="fr")
-    titles = {box.tooltip for box in flat.picture.boxes if box.kind == "module"}  # type: ignore[union-attr]
+    titles = {box.tooltip for box in flat.picture.boxes if box.kind == "module"}
     assert titles == {"0 · Block", "1 · Linear"}
     assert "40 paramètres" in texts(flat) and any(text.startswith("‖grad‖") for text in texts(flat))
     assert any("dessinées en 4 boîtes" in text for text in texts(flat))
@@ -501,9 +501,9 @@ def test_a_thousand_nodes_are_collapsed_by_themselves(make: Callable[[int], tg.T
 
 
 def test_small_graphs_are_drawn_whole_and_large_ones_on_request() -> None:
-    assert len(draw(chain(LARGEST // 2 - 1)).picture.boxes) == LARGEST  # type: ignore[union-attr]
-    assert len(draw(chain(LARGEST // 2)).picture.boxes) < LARGEST  # type: ignore[union-attr]
-    assert len(draw(chain(100), collapse=False).picture.boxes) == 202  # type: ignore[union-attr]
+    assert len(draw(chain(LARGEST // 2 - 1)).picture.boxes) == LARGEST
+    assert len(draw(chain(LARGEST // 2)).picture.boxes) < LARGEST
+    assert len(draw(chain(100), collapse=False).picture.boxes) == 202
 
 
 def test_what_repeats_is_drawn_once() -> None:
@@ -573,12 +573,12 @@ def marked(drawing: Drawing) -> dict[str, list[str]]:
 )
 def test_each_illness_has_its_mark_in_both_languages(kind: str, en: str, fr: str) -> None:
     for lang, word in (("en", en), ("fr", fr)):
-        drawing = draw(ill()[kind], view="both", lang=lang)  # type: ignore[arg-type]
+        drawing = draw(ill()[kind], view="both", lang=lang)
         found = marked(drawing)
         assert sum(texts.count(word) for texts in found.values()) == 1, found
         assert f">! {word}</" in drawing.source and THEMES["light"]["mark"] in drawing.source
-        assert f"! {word}" in svg(drawing.picture)  # type: ignore[arg-type]
-        assert not marked(draw(ill()[kind], view="both", marks=False, lang=lang))  # type: ignore[arg-type]
+        assert f"! {word}" in svg(drawing.picture)
+        assert not marked(draw(ill()[kind], view="both", marks=False, lang=lang))
         well_formed(drawing)
 
 
@@ -752,7 +752,7 @@ def test_the_plain_layout_keeps_boxes_apart_and_follows_the_computation(make: Ca
         tail, head = frames[arrow.tail], frames[arrow.head]
         assert tail[along] + tail[2 + along] < head[along]
         path = next(next(g for g in root.iter(f"{SVG}g") if g.get("id") == arrow.id).iter(f"{SVG}path"))
-        starts.append((arrow.tail, arrow.head, re.match(r"M[-\d.,]+", path.get("d", ""))[0]))  # type: ignore[index]
+        starts.append((arrow.tail, arrow.head, re.match(r"M[-\d.,]+", path.get("d", ""))[0]))
     assert len(set(starts)) == len(starts)
 
 
@@ -773,7 +773,7 @@ def test_png_and_pdf(program: str, tmp_path: Path) -> None:
             assert drawing.render(path) == path
             assert path.read_bytes().startswith(beginning)
             if format == "png":  # two dots where SVG has a point: sharp on a projector
-                points = float(re.search(r'width="([\d.]+)pt"', drawing.pipe("svg", encoding="utf-8"))[1])  # type: ignore[index]
+                points = float(re.search(r'width="([\d.]+)pt"', drawing.pipe("svg", encoding="utf-8"))[1])
                 assert int.from_bytes(path.read_bytes()[16:20], "big") == pytest.approx(2 * points, rel=0.05)
 
 

@@ -21,7 +21,7 @@ from tinygrad_fr.nn import init
 try:
     import torch
 except ImportError:
-    torch = None  # type: ignore[assignment]
+    torch = None
 
 needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
 SEEDS = [*range(16), 42, 1234, 2**32 - 1, 2**40 + 3]

@@ -831,7 +831,7 @@ class Messages:
 
     @staticmethod
     def parameter() -> None:
-        nn.Linear(2, 3).weight = tg.ones(3, 2)  # type: ignore[assignment]
+        nn.Linear(2, 3).weight = tg.ones(3, 2)
 
     @staticmethod
     def early() -> None:
@@ -877,7 +877,7 @@ class Messages:
         class Net(nn.Module):
             bias = None
 
-        Net().bias = nn.Parameter(tg.ones(1))  # type: ignore[assignment]
+        Net().bias = nn.Parameter(tg.ones(1))
 
 
 WORDS = {

@@ -745,13 +745,13 @@ def test_errors_of_our_own() -> None:
     with pytest.raises(ValueError, match="differentiable=True is not supported"):
         tg.optim.SGD([w0], differentiable=True)
     with pytest.raises(TypeError, match=r"lr must be a number, not Tensor.*`\.item\(\)`"):
-        tg.optim.SGD([w0], lr=tg.tensor(0.1))  # type: ignore[arg-type]
+        tg.optim.SGD([w0], lr=tg.tensor(0.1))
     with pytest.raises(TypeError, match="lr must be a number, not str"):
-        tg.optim.Adam([w0], lr="0.1")  # type: ignore[arg-type]
+        tg.optim.Adam([w0], lr="0.1")
     with pytest.raises(ValueError, match="betas must be two numbers"):
-        tg.optim.Adam([w0], betas=(0.9,))  # type: ignore[arg-type]
+        tg.optim.Adam([w0], betas=(0.9,))
     with pytest.raises(TypeError, match=r"should be an iterable.*write `\[w, b\]` or `model.parameters\(\)`"):
-        tg.optim.SGD(3, lr=0.1)  # type: ignore[arg-type]
+        tg.optim.SGD(3, lr=0.1)
     with pytest.raises(ValueError, match=r"computed by <MulBackward0>\. Make it a parameter of its own with `\.detach"):
         tg.optim.SGD([computed], lr=0.1)
     with pytest.raises(NotImplementedError, match=r"Optimizer has no step"):

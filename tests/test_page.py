@@ -135,7 +135,7 @@ def test_what_is_asked_wrongly_is_said_and_nothing_is_written(tmp_path: Path) ->
     with pytest.raises(ValueError, match="digits must be one of 3, 4, 6, not 5"):
         snapshot.html(file, digits=5)
     with pytest.raises(TypeError, match=r"optim\.SGD\(parameters, lr=0\.1\), got float"):
-        snapshot.html(file, optimizer=0.1)  # type: ignore[arg-type]
+        snapshot.html(file, optimizer=0.1)
     with pytest.raises(RuntimeError, match="nowhere does not exist"):
         snapshot.html(tmp_path / "nowhere" / "page.html")
     assert file.read_text() == "as before"
@@ -183,7 +183,7 @@ def test_every_number_of_a_training_step_is_the_engines() -> None:
     phases = [phase for phase, _ in data["steps"]]
     assert phases == ["forward"] * 4 + ["backward"] * count + ["update"] * 4 and count == 8
     backward = [id for phase, id in data["steps"] if phase == "backward"]
-    assert [snapshot[id].order for id in backward] == sorted(snapshot[id].order for id in backward)  # type: ignore[type-var]
+    assert [snapshot[id].order for id in backward] == sorted(snapshot[id].order for id in backward)
 
 
 def test_numbers_are_written_as_their_dtype_has_them() -> None:
@@ -346,7 +346,7 @@ def test_the_sum_over_all_paths_is_the_gradient(program: list[tuple[str, int, in
         if vertex.gradient is not None:
             count, ways = paths(snapshot, vertex, 10_000)
             assert count == len(ways)
-            np.testing.assert_allclose(sum(along(snapshot, way) for way in ways), vertex.gradient, rtol=1e-9, atol=1e-12)  # type: ignore[misc]
+            np.testing.assert_allclose(sum(along(snapshot, way) for way in ways), vertex.gradient, rtol=1e-9, atol=1e-12)
 
 
 def test_finite_differences_agree_with_the_engine_and_find_a_wrong_gradient() -> None:
@@ -666,7 +666,7 @@ def test_finite_differences_marks_and_the_preview(reader: Reader, pages: dict[st
     assert reader.numbers() != before
     v = leaf(3.0)
     wrong = Snapshot(tg.tanh(v) * 2)
-    wrong["v"].gradient *= 2  # type: ignore[operator]  # it is an array
+    wrong["v"].gradient *= 2  # it is an array
     reader.open(wrong.html(tmp_path / "wrong.html", lang="en"))
     reader.page.check("#checks")
     reader.go(reader.steps)

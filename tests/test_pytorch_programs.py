@@ -337,7 +337,7 @@ def evaluation(torch: Any, printed: Printed) -> None:
     y = (x.sum(1) > 0).long()
     w = torch.zeros(5, 2, requires_grad=True)
 
-    @torch.no_grad()  # type: ignore[untyped-decorator,unused-ignore]
+    @torch.no_grad()
     def accuracy() -> float:
         logits = x[:32] @ w
         printed.append((logits.requires_grad, logits.grad_fn is None, torch.is_grad_enabled()))

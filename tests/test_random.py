@@ -28,7 +28,7 @@ from tinygrad_fr.nn import functional
 try:
     import torch
 except ImportError:
-    torch = None  # type: ignore[assignment]
+    torch = None
 
 needs_torch = pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
 SEEDS = [*range(12), 42, 1234, 2**31, 2**32 - 1, 2**40 + 3, 2**64 - 1, -1, -(2**63)]
@@ -382,7 +382,7 @@ def test_seeds() -> None:
     assert tinygrad_fr.manual_seed(3) is tinygrad_fr.default_generator is random.default_generator
     assert tinygrad_fr.initial_seed() == 3 and tinygrad_fr.random is random
     assert tinygrad_fr.seed() == tinygrad_fr.initial_seed()
-    tinygrad_fr.manual_seed(7.9)  # type: ignore[arg-type]  # what int() takes, as in PyTorch
+    tinygrad_fr.manual_seed(7.9)  # what int() takes, as in PyTorch
     assert tinygrad_fr.initial_seed() == 7
 
 

@@ -63,7 +63,7 @@ def _public(name: str) -> Callable[..., Any] | None:
     """The function of that name that users call, if there is one: PyTorch's arguments, checked and completed."""
     for place in (tg, getattr(getattr(tg, "nn", None), "functional", None), tg.Tensor):
         if callable(function := getattr(place, name, None)):
-            return function  # type: ignore[no-any-return]
+            return function
     return None if RECORDERS[name].__name__.startswith("_") else RECORDERS[name]
 
 
@@ -589,7 +589,7 @@ def _run_public(name: str, case: Case, inputs: list[Any]) -> Tensor:
     if function is None:
         return case(*inputs)
     positional, given = _arguments(case, inputs)
-    return function(*positional, **given)  # type: ignore[no-any-return]
+    return function(*positional, **given)
 
 
 @needs_torch

@@ -182,7 +182,7 @@ def test_a_freed_graph_a_constant_and_what_is_no_tensor_are_refused() -> None:
     with pytest.raises(RuntimeError, match="does not require grad"):
         Snapshot(tg.ones(1))
     with pytest.raises(TypeError, match="of a Tensor, got float"):
-        Snapshot(1.0)  # type: ignore[arg-type]
+        Snapshot(1.0)
     assert len(Snapshot(w)) == 1  # a leaf is a graph of one
 
 

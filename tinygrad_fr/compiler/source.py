@@ -554,7 +554,7 @@ class Program:
                 *memory,
             ]
         if self._fixed:
-            middle += ["", "# the same memory, looked at another way", *self._in_order(self._fixed)]
+            middle += ["", "# the same memory, looked at another way", *dict.fromkeys(self._fixed)]
         quiet = any(line.quiet for line in self._called())
         indent = "        " if quiet else "    "
         body = [indent + line for line in self._body]
@@ -622,16 +622,8 @@ class Program:
         """What `Variant.loops` is."""
         return None
 
-    def _in_order(self, lines: list[str]) -> list[str]:
-        return list(dict.fromkeys(lines))
-
     def _rate_text(self, value: Value, dtype: Any) -> str:
         return repr(value.sample) if dtype is None else f"np.array({value.sample!r}, np.{dtype})"
-
-    def text(self) -> str:
-        """The program, but for the values of its state."""
-        head, middle, function = self.sections()
-        return "\n".join([*head, *middle, *function]) + "\n"
 
 
 def _zeroes(line: Line) -> bool:

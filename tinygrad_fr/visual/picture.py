@@ -60,6 +60,10 @@ LINES = {  # what an arrow is: its colour and its style
 }
 
 
+LONG = 24
+"""Texts of more letters are given room behind them."""
+
+
 @dataclass(slots=True)
 class Box:
     """A node of the picture.
@@ -275,6 +279,8 @@ class Picture:
 
     def _text(self, cell: Cell) -> str:
         lines = [html(line) for line in cell.text.split("\n")]
+        if len(cell.text) > LONG and cell.role != "mark":  # without the font at hand, `dot` takes them for a tenth shorter
+            lines = [line + "\u00a0" * -(-len(line) // 12) for line in lines]
         text = lines[0] if len(lines) == 1 else "".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines)
         text = f"<B>{text}</B>" if cell.bold and text else text
         colour = {"ink": "", "mark": self.colours["background"]}.get(cell.role, self.colours.get(cell.role, ""))
