@@ -90,23 +90,23 @@ def hand_written() -> Framework:
     return Framework("NumPy", np.__version__, True, by_threads(by_hand, openblas()))
 
 
-def train_step(torch: Any, F: Any, case: Case, params: Any, x: Any, y: Any) -> Any:
+def train_step(torch: Any, F: Any, forward: Any, lr: float, params: Any, x: Any, y: Any) -> Any:
     """The step that PyTorch and tinygrad_fr share, word for word.
 
     ``p -= lr * p.grad`` was tried too for PyTorch: ``sub_``, one kernel in place of two, won on every row.
     """
-    loss = case.forward(torch, F, params, x, y)
+    loss = forward(torch, F, params, x, y)
     loss.backward()
     with torch.no_grad():
         for p in params:
-            p.sub_(p.grad, alpha=case.lr)
+            p.sub_(p.grad, alpha=lr)
             p.grad = None
     return loss
 
 
-def optim_step(torch: Any, F: Any, case: Case, optimizer: Any, params: Any, x: Any, y: Any) -> Any:
+def optim_step(torch: Any, F: Any, forward: Any, optimizer: Any, params: Any, x: Any, y: Any) -> Any:
     """The same with ``optim.SGD`` for the update."""
-    loss = case.forward(torch, F, params, x, y)
+    loss = forward(torch, F, params, x, y)
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -145,12 +145,15 @@ def torch_like(name: str, module: str, backend: str | None = None) -> Framework:
         params = [torch.tensor(a, requires_grad=True) for a in arrays]
         optimizer = torch.optim.SGD(params, lr=case.lr)
 
-        def step(x: Any, y: Any) -> Any:
-            if by_optimizer:
-                return optim_step(torch, F, case, optimizer, params, x, y)
-            return train_step(torch, F, case, params, x, y)
+        forward, lr = case.forward, case.lr
 
-        return compiled(step), params, torch.tensor(x_array), torch.tensor(y_array)
+        def step(x: Any, y: Any) -> Any:
+            return train_step(torch, F, forward, lr, params, x, y)
+
+        def step_with_optimizer(x: Any, y: Any) -> Any:
+            return optim_step(torch, F, forward, optimizer, params, x, y)
+
+        return compiled(step_with_optimizer if by_optimizer else step), params, torch.tensor(x_array), torch.tensor(y_array)
 
     made = cache(make) if backend is not None else make
 
@@ -232,7 +235,7 @@ def torch_compile() -> Framework:
     @cache
     def compiled(case: Case, cpp_wrapper: bool) -> Any:
         def step(params: Any, x: Any, y: Any) -> Any:
-            return train_step(torch, F, case, params, x, y).detach()
+            return train_step(torch, F, case.forward, case.lr, params, x, y).detach()
 
         return torch.compile(step, dynamic=False, options={"cpp_wrapper": cpp_wrapper})
 

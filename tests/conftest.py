@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tinygrad_fr import printing
-from tinygrad_fr.node import mode
+from tinygrad_fr.node import mode, switch
 from tinygrad_fr.values import get_default_dtype, set_default_dtype
 
 settings.register_profile("dev", max_examples=20, deadline=None)
@@ -48,7 +48,7 @@ def nothing_left_changed() -> Iterator[None]:
     after = _settings()
     changed = [name for name in before if before[name] != after[name]]
     if changed:
-        mode.state = before["grad mode"]
+        switch(before["grad mode"])
         set_default_dtype(before["default dtype"])
         vars(printing)["_options"] = before["print options"]
         np.seterr(**before["numpy error state"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.util
 import linecache
@@ -488,10 +489,11 @@ def test_layers_that_come_go_and_change() -> None:
     with torch.no_grad():
         for change in changes:
             before = compiled(X)
-            assert torch.equal(compiled(X), before)
+            assert torch.allclose(compiled(X), before, atol=1e-6)
             change()
-            assert torch.equal(compiled(X), net(X))
-            assert not torch.equal(net(X), before) or change is changes[-1]
+            assert torch.allclose(compiled(X), net(X), atol=1e-6)
+            other = net(X).shape != before.shape or not torch.allclose(net(X), before, atol=1e-3)
+            assert other or change is changes[-1]
 
 
 def test_a_step_that_draws_inside_another() -> None:
@@ -769,6 +771,37 @@ def test_two_compiled_steps_and_eager_ones_on_one_model() -> None:
         same(mixed.state(), eager.state(), 128)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_threads_share_a_step(backend: str) -> None:
+    """No call is lost and none is half done: a program has one memory."""
+    total = torch.zeros(3)
+
+    @functools.partial(torch.compile, backend=backend)
+    def step(x: Any) -> Any:
+        total.add_(x * x)
+        return (total * 0 + x).sum()
+
+    wrong = []
+
+    def work(value: float) -> None:
+        x = torch.full((3,), value)
+        wrong.extend(y for y in (step(x).item() for _ in range(2000)) if y != 3 * value)
+
+    step(torch.zeros(3))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(float(k),)) for k in (1, 2, 3)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not wrong
+    assert total.tolist() == [2000 * (1 + 4 + 9)] * 3
+
+
 def test_threads() -> None:
     def train(compiled: bool, seed: int, out: dict[int, Any]) -> None:
         torch_net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
@@ -1010,6 +1043,48 @@ def test_numpy_arrays_around_the_step_are_read_at_each_call() -> None:
     assert step(x).tolist() == [1, 2, 3]
     table *= 2
     assert step(x).tolist() == [2, 4, 6]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_error_of_the_users_own_is_raised_once(backend: str) -> None:
+    """A ValueError in the step is not taken for a program that does not fit, and nothing is run twice."""
+    runs = []
+
+    class Refuses(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            runs.append(1)
+            raise ValueError("not this one")
+
+    @functools.partial(torch.compile, backend=backend)
+    def step(x: Any) -> Any:
+        return (Refuses.apply(x) if len(x) == 3 else x * 2).sum()
+
+    assert [step(torch.ones(2)).item() for _ in range(3)] == [4.0] * 3
+    with pytest.raises(ValueError, match="not this one") as caught:
+        step(torch.ones(3))
+    assert runs == [1]
+    assert caught.value.__context__ is None
+    assert step(torch.ones(2)).item() == 4.0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_arguments_that_a_program_is_not_for(backend: str) -> None:
+    """Another number of axes, other lengths, another dtype of as many bytes, another layout: each gives what eager gives."""
+    w = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+
+    def step(x: Any) -> Any:
+        return (x * w + 1).sum(-1)
+
+    compiled = torch.compile(step, backend=backend)
+    rows = np.arange(24, dtype=np.float32).reshape(2, 12)
+    arguments = [rows[:, :2].copy(), rows[0, :2], rows[:, :2], rows[:, :2].copy().T, rows[:, ::6], rows[:1, :2], rows[:, :1],
+                 rows.reshape(3, 4, 2)[:, :2], rows[:, :2].astype(np.int32), rows[:, :2].view(np.int32),
+                 rows[0, 0]]  # fmt: skip
+    for array in [*arguments, *arguments]:
+        x = torch.from_numpy(np.asarray(array))
+        near(compiled(x)._array, step(x)._array, 4)
+    assert len(compiled.traces) <= 9
 
 
 def test_results_as_arguments() -> None:

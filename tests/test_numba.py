@@ -5,6 +5,7 @@ That it does what the eager step does is tested in test_compile.py, together wit
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import warnings
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import test_compile
 from test_compile import X, Y, course, near, xor_net
 
 import tinygrad_fr as torch
@@ -47,6 +49,45 @@ def training(net: Any, criterion: Any, lr: float = 0.1) -> tuple[Any, Any]:
 def kernels(text: str) -> list[str]:
     """The text of each kernel."""
     return re.findall(r"@njit[^\n]*\ndef (?!inner)\w+\(.*?(?=\n\n\n|\Z)", text, re.S)
+
+
+# -- what is tested of the NumPy backend holds here ----------------------------------------------------------------------
+
+ABOUT_NUMPY = {
+    "test_plain_numpy_calls_of_eager_give_the_same_bits", "test_draws_from_probabilities_that_the_step_computes",
+    "test_the_program_reads_like_the_course", "test_the_docstring_says_where_each_line_comes_from",
+    "test_one_call_updates_all_parameters", "test_another_shape_takes_the_same_memory", "test_nothing_is_left_to_the_collector",
+}  # fmt: skip
+"""Tests of the very text or the very bits, and of the collector, for which Numba leaves work."""
+
+OTHERS = [
+    test
+    for name, test in vars(test_compile).items()
+    if name.startswith("test_") and name not in ABOUT_NUMPY and inspect.isfunction(test)
+    if not inspect.signature(test).parameters and not hasattr(test, "hypothesis")
+]
+
+
+@pytest.mark.parametrize("test", OTHERS, ids=lambda test: test.__name__)
+def test_whatever_else_a_compiled_step_does(test: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test of the other backend that speaks of no text and no bits, with this one."""
+    compile = torch.compile
+
+    def with_numba(step: Any = None, *, backend: str = "numba") -> Any:
+        return compile(step, backend="numba" if backend == "numpy" else backend)
+
+    monkeypatch.setattr(torch, "compile", with_numba)
+    test()
+
+
+def test_programs_of_several_shapes_take_turns() -> None:
+    """The parameters stay where they are: each program is made once."""
+    torch.manual_seed(0)
+    eager, compiled = training(xor_net, nn.MSELoss())
+    for i in range(12):
+        n = 2 + i % 3
+        near(compiled(X[:n], Y[:n])._array, eager(X[:n], Y[:n])._array, 64)
+    assert len(compiled.traces) == 3
 
 
 # -- the text ----------------------------------------------------------------------------------------------------------

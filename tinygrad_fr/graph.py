@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_fr.errors import FREED, check_forward, check_nan, check_versions, no_gradient
-from tinygrad_fr.node import OUTPUT, RETAIN, Array, Node, last, mode
+from tinygrad_fr.node import OUTPUT, RETAIN, Array, Node, last, mode, switch, switched
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 
 # -- the walk ----------------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ def walk(
     arrived: dict[int, Waiting] = {}
     heap: list[int] = []
     last_write = last.write  # a node younger than that needs no version check
-    anomaly = mode.state == 2
+    anomaly = bool(switched) and mode.state == 2
     rare = bool(anomaly or wanted or last.stale)  # one test per node instead of three
     plain = not create_graph and only is None and not anomaly  # a training step: one test per edge instead of three
 
@@ -148,7 +148,7 @@ def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
     shown = g if isinstance(g, Tensor) else wrap(g)
     before = mode.state
     if not create_graph:
-        mode.state = 0
+        switch(0)
     try:
         for entry in tuple(node.hooks or ()):
             answer = None if entry is RETAIN else entry[0](shown)  # an entry is a list that holds the hook
@@ -160,7 +160,7 @@ def _run_hooks(node: Node, g: Any, create_graph: bool) -> Any:
                     )
                 shown = answer.to(shown.dtype)
     finally:
-        mode.state = before
+        switch(before)
     return shown if isinstance(g, Tensor) else shown._array
 
 
@@ -361,11 +361,11 @@ def _arrivals(roots: list[tuple[Node, Any]], targets: list[Node] | None, keep: b
     only = None if targets is None else _leading_to([node for node, _ in roots], targets)
     before = mode.state
     if create_graph and before == 0:
-        mode.state = 1
+        switch(1)
     try:
         return walk(roots, keep=keep, create_graph=create_graph, only=only, wanted=set(targets or ()))
     finally:
-        mode.state = before
+        switch(before)
 
 
 def _leading_to(roots: list[Node], targets: list[Node]) -> set[Node]:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tinygrad_fr.node import mode
+from tinygrad_fr.node import mode, switch
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -22,10 +22,10 @@ class _Switch:
         before = mode.state
         self._before.append(before)
         if before if not self._wanted else not before:  # anomaly mode stays on as long as recording does
-            mode.state = self._wanted
+            switch(self._wanted)
 
     def __exit__(self, *exc: object) -> None:
-        mode.state = self._before.pop()
+        switch(self._before.pop())
 
     def __call__(self, function: _F) -> _F:
         wanted = self._wanted
@@ -38,7 +38,7 @@ class _Switch:
             try:
                 return function(*args, **kwargs)
             finally:
-                mode.state = before
+                switch(before)
 
         return switched  # type: ignore[return-value]  # wraps keeps the signature, which mypy cannot see
 
@@ -67,7 +67,7 @@ class set_grad_enabled(_Switch):
     def __call__(self, function: _F) -> _F:
         if self._called:
             self._called = False
-            mode.state = self._before.pop()
+            switch(self._before.pop())
         return super().__call__(function)
 
 
@@ -75,7 +75,7 @@ def _switch(wanted: int) -> int:
     """Set the thread's mode and return the former one; anomaly mode stays on when recording does."""
     before = mode.state
     if bool(before) != bool(wanted):
-        mode.state = wanted
+        switch(wanted)
     return before
 
 
@@ -93,7 +93,7 @@ def _switched_generator(function: Callable[..., Any], wanted: int) -> Callable[.
             except StopIteration as stop:
                 return stop.value
             finally:
-                mode.state = before
+                switch(before)
             try:
                 sent = yield value
                 resume = functools.partial(generator.send, sent)
@@ -179,10 +179,10 @@ class detect_anomaly:
 
     def __enter__(self) -> None:
         self._before.append(mode.state)
-        mode.state = mode.state and self._wanted  # under no_grad nothing is recorded, here either
+        switch(mode.state and self._wanted)  # under no_grad nothing is recorded, here either
 
     def __exit__(self, *exc: object) -> None:
-        mode.state = self._before.pop()
+        switch(self._before.pop())
 
 
 class set_detect_anomaly(detect_anomaly):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_fr.errors import explain, trace
-from tinygrad_fr.node import OUTPUT, PLAIN, Node, mode, tick, user_site
+from tinygrad_fr.node import OUTPUT, PLAIN, Node, mode, new_node, switched, tick, user_site
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 from tinygrad_fr.values import NUMBERS, as_array, promoted
 
@@ -29,7 +29,7 @@ def recorder({args}{star}):
     out = new(Tensor)
     out._array = y
     out._memory = None
-    state = mode.state
+    state = mode.state if switched else 1
     if ({constant}) or not state:
         out._node = out._cut = None
         if {cut}:
@@ -38,7 +38,7 @@ def recorder({args}{star}):
         return out
     {edges}
     out._cut = None
-    out._node = node = new(Node)
+    out._node = node = Node()
     node.operation = op
     node.inputs = ({inputs},)
     node.edges = edges
@@ -123,9 +123,10 @@ def written(op: Any) -> Callable[..., Tensor]:
         inputs=", ".join(f"{known_as[i]} if n{i} is None else n{i}" for i in count),
     )
     space: dict[str, Any] = {
-        "op": op, "record": record, "explain": explain, "kernel": op.kernel or op.forward, "mode": mode, "tick": tick,
-        "new": object.__new__, "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray, "shape_of": np.shape, "trace": trace,
-        "partial": functools.partial, "share_view": _share_view, "note_cut": _note_cut, "NUMBERS": NUMBERS,
+        "op": op, "record": record, "explain": explain, "trace": trace, "kernel": op.kernel or op.forward, "mode": mode,
+        "switched": switched, "tick": tick, "new": object.__new__, "Tensor": Tensor, "Node": Node, "ndarray": np.ndarray,
+        "shape_of": np.shape, "partial": functools.partial, "share_view": _share_view, "note_cut": _note_cut,
+        "NUMBERS": NUMBERS,
         **{f"d{i}": op.kernels[i] or op.formulas[i] for i in floating},
     }  # fmt: skip
     exec(_compiled(source), space)
@@ -181,7 +182,7 @@ def record(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
             if plain and op.kernels[i]:
                 saved += tuple(kept)
             edges.append((inputs[i], formula, saved, (arrays[i].shape, arrays[i].dtype), i))
-        node = Node(op, tuple(inputs), tuple(edges), params)
+        node = new_node(op, tuple(inputs), tuple(edges), params)
         if mode.state == 2:
             node.site = trace(operands, y)
         out = wrap(y, node)

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_fr import printing
 from tinygrad_fr._methods import TensorMethods
-from tinygrad_fr.node import RETAIN, Array, Memory, Node, user_site
+from tinygrad_fr.node import RETAIN, Array, Memory, Node, new_node, user_site
 from tinygrad_fr.values import CPU, Size, as_array, device, get_default_dtype
 
 _new = object.__new__
@@ -117,7 +117,7 @@ class Tensor(TensorMethods):
                 f"a little, and these are {self._array.dtype}. Write `.float()` first, or `tensor([1., 2.])` with points."
             )
         memory = shared_memory(self)
-        self._node = Node()
+        self._node = new_node()
         self._node.memory = memory
 
     @property

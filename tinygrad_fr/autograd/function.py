@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_fr.node import Memory, Node, mode
+from tinygrad_fr.node import Memory, Node, mode, new_node, switch
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 
 
@@ -122,12 +122,12 @@ class _Pull:
                 gradients.append(part if isinstance(part, Tensor) else wrap(part))
         before = mode.state
         if not as_tensors:
-            mode.state = 0
+            switch(0)
         self.ctx._node = self.node()
         try:
             results = self.cls.backward(self.ctx, *gradients)
         finally:
-            mode.state = before
+            switch(before)
             self.ctx._node = None
         results = results if isinstance(results, tuple) else (results,)
         name, count = self.cls.__name__, len(self.shapes)
@@ -204,7 +204,7 @@ class Function:
         ctx = FunctionCtx()
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a._node is not None for a in args)
         before = mode.state
-        mode.state = 0
+        switch(0)
         try:
             if cls.setup_context is not Function.setup_context:
                 output = cls.forward(*args)
@@ -212,7 +212,7 @@ class Function:
             else:
                 output = cls.forward(ctx, *args)
         finally:
-            mode.state = before
+            switch(before)
         several = isinstance(output, tuple)
         outputs = list(output) if several else [output]
         if not before or not any(ctx.needs_input_grad):
@@ -236,14 +236,14 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: Sequence[Any], outputs:
     pull = _Pull(cls, ctx, args, outputs)
     edges = tuple((args[i]._node, pull, (i,), (args[i]._array.shape, args[i].dtype), -1) for i in pull.wanted)
     origins = tuple(a._node if isinstance(a, Tensor) and a._node is not None else a for a in args)
-    node = Node(_UserOperation(cls.__name__), origins, edges)
+    node = new_node(_UserOperation(cls.__name__), origins, edges)
     pull.node = weakref.ref(node)
     for i, out in enumerate(outputs):
         if out.dtype.kind == "f" and not any(out is flat for flat in ctx._flat):
             memory, out._node = out._memory, node
             if len(outputs) > 1:
                 edge = (node, lambda g, i: _Bundle({i: g}), (i,), None, -1)
-                out._node = Node(_UserOperation(f"{cls.__name__}[{i}]"), (node,), (edge,))
+                out._node = new_node(_UserOperation(f"{cls.__name__}[{i}]"), (node,), (edge,))
             out._node.memory = memory
 
 
@@ -253,11 +253,11 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def backward(ctx: Any, *gradients: Any) -> Any:
         before = mode.state
-        mode.state = 0
+        switch(0)
         try:
             results = function(ctx, *gradients)
         finally:
-            mode.state = before
+            switch(before)
         if not before:
             return results
         several = isinstance(results, tuple)
@@ -267,7 +267,7 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
                 sources = [g._node for g in gradients if isinstance(g, Tensor) and g._node is not None]
                 sources += [k.node for k in ctx._saved if isinstance(k, _Kept) and k.node is not None]
                 edges = tuple((source, _refuse, (), None, -1) for source in sources)
-                result = wrap(result._array, Node(_UserOperation("once_differentiable"), (), edges) if edges else None)
+                result = wrap(result._array, new_node(_UserOperation("once_differentiable"), (), edges) if edges else None)
             marked.append(result)
         return tuple(marked) if several else marked[0]
 

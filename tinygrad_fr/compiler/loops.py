@@ -116,24 +116,27 @@ class LoopProgram(Program):
         self._texts: list[str] = []
         self._helper = False
         self._alone = True  # there is one kernel
+        self._checked = False  # and nothing beside it
         self._work: dict[int, tuple[Any, int]] = {}
         self._work_sizes: dict[Any, int] = {}
         self._work_names: dict[Any, str] = {}
+        self._wholes: dict[str, tuple[int, Any]] = {}  # one array for several: its size and dtype
+        self._inside_of: dict[str, str] = {}  # where in such an array another one lies
         self._fresh_memory: dict[Value, Memory] = {}
         self._outputs: dict[Value, str] = {}
         self._shadows: dict[Value, Any] = {}
         self._bases: dict[Any, Any] = {}
         self._element_names: dict[Value, str] = {}
-        self._whole: tuple[list[str], list[str]] | None = None  # the arguments and lines of a kernel that does all there is
+        self._only: tuple[list[str], list[str]] | None = None  # the arguments and lines of a kernel that does all there is
         super().__init__(plan, name, title)
 
     def loops(self) -> tuple[str, list[str], dict[Value, str]] | None:
         """What `Variant.loops` is."""
         leaves: list[Any] = []
         rebuilt(self.plan.result, leaves.append)
-        if self._whole is None or not all(part is None or part in self._outputs for part in leaves):
+        if self._only is None or not all(part is None or part in self._outputs for part in leaves):
             return None
-        called, body = self._whole
+        called, body = self._only
         given = {name: value.shape for name, (_, value) in zip(self.arguments, self.plan.trace.arguments, strict=True)}
         given |= {name: value.shape for value, name in self._outputs.items()}
         stacked = {word: self._fresh(f"all_{word}") for word in called if word in given}
@@ -262,6 +265,7 @@ class LoopProgram(Program):
             self._alone = False
             self._shadows.clear()
             pieces = self._pieces()
+        self._checked = self._alone and len(pieces) <= 2 and not self._calls_between(pieces)
         body: list[str] = []
         waiting: list[Line] = []
         for piece in pieces:
@@ -273,9 +277,9 @@ class LoopProgram(Program):
                 waiting += [line for line in piece if line.kind != "view" or self._wanted_outside(line.result)]
         body += self._ordinary(waiting)
         ending = self._ending()
-        calls = [piece for piece in pieces if isinstance(piece, Kernel)]
-        if len(calls) == 1 and len(pieces) <= 2 and not self._calls_between(pieces) and len(ending) == 1:
-            self._whole = self._last
+        if self._checked and self.kernels and len(ending) == 1:
+            self._only = self._last
+            self.whole = self.kernels[0], self._last[0]
         return body + ending
 
     def _pieces(self) -> list[Any]:
@@ -398,11 +402,48 @@ class LoopProgram(Program):
                 del self._scalars[value]  # a variable of that loop
         called = list(self._parameters)
         rows = [f"{name}_ = {name}.ravel()" for name, as_row in self._parameters.items() if as_row]
+        if self._alone:
+            called, rows = self._side_by_side(called, rows)
+        if self._checked:
+            rows = [*self._refusals(called), *rows]
         body = ["    " + line for line in (*rows, *body)]
         name = self._kernel_name(called, body)
         self._last = (called, body)
         words = [f"{word}[()]" if word in self._single else word for word in called]
         return [*before, f"{name}({', '.join(words)})"]
+
+    def _refusals(self, called: list[str]) -> list[str]:
+        """The lines that look at the arguments: their shapes, and how they lie in memory. Machine code does it in no time."""
+        given = [(name, value) for name, (_, value) in zip(self.arguments, self.plan.trace.arguments, strict=True)]
+        given = [(name, value) for name, value in given if name in called and value.shape]
+        tests = [f"{name}.shape != {value.shape!s}" for name, value in given]
+        for name, value in given:
+            step = value.dtype.itemsize
+            for axis in reversed(range(len(value.shape))):
+                tests += [f"{name}.strides[{axis}] != {step}"] * (value.shape[axis] > 1)
+                step *= value.shape[axis]
+        if not given:
+            return []
+        words = " and ".join(f"{name}: {value.shape!s}" for name, value in given)
+        return [f"if {' or '.join(tests)}:", f'    raise ValueError("this program is for {words}, row by row in memory")']
+
+    def _side_by_side(self, called: list[str], rows: list[str]) -> tuple[list[str], list[str]]:
+        """Let what is the program's own be one array of each dtype, since Numba takes time for each argument."""
+        blocks = {self._names[flat.value]: flat.value for flat in self.plan.flats if not flat.slots}
+        sizes = {name: (value.dtype, value.size) for name, value in blocks.items()}
+        sizes |= {name: (dtype, self._work_sizes[dtype]) for dtype, name in self._work_names.items()}
+        for dtype in dict.fromkeys(dtype for dtype, _ in sizes.values()):
+            names = [name for name in called if name in sizes and sizes[name][0] == dtype]
+            if len(names) < 2:
+                continue
+            whole, start = self._fresh("memory"), 0
+            for name in names:
+                self._inside_of[name] = f"{whole}[{start}:{start + sizes[name][1]}]"
+                start += -(-sizes[name][1] // 16) * 16
+            self._wholes[whole] = (start, dtype)
+            called = [whole, *(name for name in called if name not in names)]
+            rows = [f"{', '.join(names)} = {', '.join(self._inside_of[name] for name in names)}", *rows]
+        return called, rows
 
     def _kernel_name(self, called: list[str], body: list[str]) -> str:
         """A kernel's name; kernels that differ by names alone are one."""
@@ -776,10 +817,18 @@ class LoopProgram(Program):
     # -- the text --------------------------------------------------------------------------------------------------
 
     def _memory(self) -> list[str]:
-        work = [f"{self._work_names[dtype]} = np.empty({size}, np.{dtype})" for dtype, size in self._work_sizes.items()]
-        return work + super()._memory()
+        lines = []
+        for whole, (size, dtype) in self._wholes.items():
+            lines.append(f"{whole} = np.empty({size}, np.{dtype})")
+        for dtype, size in self._work_sizes.items():
+            name = self._work_names[dtype]
+            lines.append(f"{name} = {self._inside_of.get(name) or f'np.empty({size}, np.{dtype})'}")
+        return lines + super()._memory()
 
     def _block(self, memory: Memory) -> str:
+        name = self._state_names.get(id(memory.array))
+        if name in self._inside_of:
+            return self._inside_of[name]
         if id(memory) not in self._work:
             return super()._block(memory)
         dtype, start = self._work[id(memory)]

@@ -45,12 +45,16 @@ class Watched:
         value: what was there when the step was recorded.
         path: its name for a reader.
         counted: whether it is an attribute of a module, so that `nn.module.changes` counts when it is set.
+        holder: the object whose attribute it is, where `holder.key` reads nothing but the owner's item.
     """
 
-    __slots__ = ("counted", "how", "key", "owner", "path", "value")
+    __slots__ = ("counted", "holder", "how", "key", "owner", "path", "value")
 
-    def __init__(self, how: str, owner: Any, key: Any, path: str, counted: bool = False) -> None:
+    def __init__(
+        self, how: str, owner: Any, key: Any, path: str, counted: bool = False, holder: Any = None
+    ) -> None:
         self.how, self.owner, self.key, self.path, self.counted = how, owner, key, path, counted
+        self.holder = holder if _plainly(holder, key) else None
         self.value = self.now()
 
     def now(self) -> Any:
@@ -127,12 +131,12 @@ class Reach:
 
     # -- the search ------------------------------------------------------------------------------------------------
 
-    def _watch(self, how: str, owner: Any, key: Any, path: str, counted: bool = False) -> None:
+    def _watch(self, how: str, owner: Any, key: Any, path: str, counted: bool = False, holder: Any = None) -> None:
         place = (id(owner), key if isinstance(key, (str, int)) else id(key))
         if place in self._places:
             return
         self._places.add(place)
-        watched = Watched(how, owner, key, path, counted)
+        watched = Watched(how, owner, key, path, counted, holder)
         self.watched.append(watched)
         if watched.value is not _MISSING:
             self._queue.append((path, watched.value))
@@ -236,7 +240,7 @@ class Reach:
             if isinstance(thing, Optimizer) and key in ("defaults", "step", "_opt_called"):
                 continue  # defaults serve new groups; the other two tell a scheduler that the step was called
             if isinstance(thing, Optimizer) and key == "state":
-                self._state(path, attributes, thing.state)
+                self._state(path, attributes, thing)
                 continue
             if isinstance(thing, Module) and key == "_transient":
                 continue  # for state_dict alone
@@ -247,14 +251,15 @@ class Reach:
                 self.watched.append(Watched("item", attributes, key, f"{path}.{key}", True))
                 self.watched.append(Watched("keys", entries, None, f"{path}.{key}", True))
             else:
-                self._watch("item", attributes, key, f"{path}.{key}" if path else key, isinstance(thing, Module))
+                self._watch("item", attributes, key, f"{path}.{key}" if path else key, isinstance(thing, Module), thing)
         for key in (k for base in cls.__mro__ if not _foreign_module(base.__module__) for k in _slots(base)):
             self._watch("attr", thing, key, f"{path}.{key}")
 
-    def _state(self, path: str, attributes: dict[str, Any], state: Any) -> None:
+    def _state(self, path: str, attributes: dict[str, Any], optimizer: Optimizer) -> None:
         """What an optimiser keeps for each parameter; it may grow, at the first step."""
+        state = optimizer.state
         self._places.add((id(attributes), "state"))
-        self.watched.append(Watched("item", attributes, "state", f"{path}.state"))
+        self.watched.append(Watched("item", attributes, "state", f"{path}.state", holder=optimizer))
         self._kept.append(state)
         self.kept.append((state, {p: set(entries) for p, entries in state.items()}))
         for number, (p, entries) in enumerate(state.items()):
@@ -265,6 +270,13 @@ class Reach:
     def grew(self) -> bool:
         """Whether an optimiser has made new state, as it does at its first step."""
         return any(set(entries) - keys.get(p, set()) for state, keys in self.kept for p, entries in state.items())
+
+
+def _plainly(thing: Any, key: Any) -> bool:
+    """Whether `thing.key` is the entry of its dictionary and nothing of its class's making."""
+    cls = type(thing)
+    named = isinstance(key, str) and key.isidentifier() and not hasattr(cls, key)
+    return named and not any("__getattribute__" in vars(base) for base in cls.__mro__[:-1])
 
 
 def _slots(cls: type) -> tuple[str, ...]:

@@ -64,10 +64,13 @@ class Program:
         constants: name -> array, for constants that are not written out.
         rates: name -> (value, dtype) of the learning rates: as arrays of a dtype, or as Python numbers (None).
         helpers: name -> function, for checks and draws of random numbers.
+        whole: where all there is happens in one function of a backend's, which refuses arguments of other shapes with a
+            ValueError: its name, and the names of what it is given.
         gradients: (slot, name) of the gradients that the program leaves in its memory.
     """
 
     reserved: tuple[str, ...] = ()  # names that the backend needs itself
+    whole: tuple[str, list[str]] | None = None
 
     def __init__(self, plan: Plan, name: str, title: str) -> None:
         self.plan, self.title = plan, title

@@ -34,7 +34,7 @@ from tinygrad_fr.compiler.recorder import (
     active,
     user_site,
 )  # fmt: skip
-from tinygrad_fr.node import Node, mode
+from tinygrad_fr.node import Node, mode, switch
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
 
 _lock = threading.RLock()  # one step is traced at a time: random numbers have one observer
@@ -210,7 +210,7 @@ def _record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         ended = True
     finally:
         active.tape = random.observer = None
-        mode.state = before
+        switch(before)
         for group, rate in zip(groups, rates, strict=True):
             group["lr"] = rate
         after = {node: node.grad for node in leaves}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_fr.node import Node
+from tinygrad_fr.node import new_node
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
 from tinygrad_fr.values import as_array, check_device, get_default_dtype
 
@@ -72,7 +72,7 @@ class UninitializedParameter(Parameter):
     def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
         check_device(device)
         self._array = np.empty(0, dtype or get_default_dtype())
-        self._node = Node() if requires_grad else None
+        self._node = new_node() if requires_grad else None
         self._memory = self._cut = None
 
     @property

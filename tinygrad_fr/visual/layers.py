@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_fr.graph import grad
 from tinygrad_fr.nn.activations import Activation
-from tinygrad_fr.node import mode
+from tinygrad_fr.node import switch
 from tinygrad_fr.recording import record
 from tinygrad_fr.tensor import Tensor, wrap
 from tinygrad_fr.visual.snapshot import Snapshot, Values, Vertex
@@ -454,14 +454,14 @@ def _tried(function: Function, source: Vertex) -> _Curve | None:
 
 def _slope(function: Function, x: Values) -> tuple[Values, Values]:
     """y = f(x) and f′(x) for a function of tensors that works element by element, whatever mode the program is in."""
-    before, mode.state = mode.state, 1
+    before = switch(1)
     try:
         leaf = wrap(np.array(x))
         leaf.requires_grad = True
         y = function(leaf.clone())
         (slope,) = grad(y, leaf, wrap(np.ones_like(y._array)))
     finally:
-        mode.state = before
+        switch(before)
     return np.asarray(y._array), np.asarray(slope._array)
 
 

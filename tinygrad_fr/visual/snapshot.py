@@ -22,7 +22,7 @@ from tinygrad_fr.errors import no_gradient
 from tinygrad_fr.graph import unbroadcast
 from tinygrad_fr.nn import module as modules
 from tinygrad_fr.nn.module import Hooks, Module
-from tinygrad_fr.node import OUTPUT, Node, mode, tick
+from tinygrad_fr.node import OUTPUT, Node, switch, tick
 from tinygrad_fr.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ class Snapshot:
         """Walk back as `graph.walk` does, and note on each link what it brings, in the arrays' own dtype."""
         arrived: dict[Node, Any] = {root: seed}
         by_place = {(link.target, link.position): link for link in self.links}
-        before, mode.state = mode.state, 0
+        before = switch(0)
         try:
             for order, node in enumerate(sorted(self._nodes, key=lambda n: -n.stamp), 1):
                 g = arrived.get(node)
@@ -296,7 +296,7 @@ class Snapshot:
                         if total.shape != raw.shape:
                             link.spread, link.axes = np.array(raw), _stretched(total.shape, raw.shape)
         finally:
-            mode.state = before
+            switch(before)
 
     def _group(self, calls: Sequence[Call]) -> None:
         """Give each vertex the path of its module: of the call that made it, or of the parameters it reads."""
