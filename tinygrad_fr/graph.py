@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from tinygrad_fr.errors import FREED, check_forward, check_nan, check_versions, no_gradient
 from tinygrad_fr.node import OUTPUT, RETAIN, Array, Node, last, mode, switch, switched
@@ -53,7 +54,7 @@ def walk(
         if known is None and node.operation is not None:
             heappush(heap, -node.stamp)
     while heap:
-        node, g, _ = pending.pop(-heappop(heap))
+        node, g, _ = pending.pop(-(heappop(heap) if len(heap) > 1 else heap.pop()))  # a chain has one node waiting, and no heap
         if node.hooks is not None:
             g = _run_hooks(node, g, create_graph)
             last_write = last.write
@@ -69,8 +70,8 @@ def walk(
         if node.stamp < last_write or (rare and last.stale):
             check_versions(node, edges)
         for target, formula, saved, like, index in edges:
-            if plain:
-                gradient = formula(g, *saved)
+            if plain:  # one saved value is usual; Python calls a function sooner when it need not unpack
+                gradient = formula(g, saved[0]) if len(saved) == 1 else formula(g, *saved)
             elif only is not None and target not in only:
                 continue
             else:
@@ -83,8 +84,12 @@ def walk(
             waiting = pending.get(stamp)
             if waiting is None:
                 pending[stamp] = (target, gradient, gradient is not g and index >= 0)
-                if target.operation is not None:
+                if target.operation is None:
+                    continue
+                if heap:
                     heappush(heap, -stamp)
+                else:
+                    heap.append(-stamp)
             else:
                 pending[stamp] = (target, _sum(waiting, gradient, create_graph), True)
         if not keep:
@@ -97,7 +102,7 @@ def walk(
 def _sum(waiting: Waiting, gradient: Any, create_graph: bool) -> Any:
     """Add a contribution to what has arrived: in place when that memory is nobody else's, in a new array otherwise."""
     _, total, owned = waiting
-    if owned and not create_graph and type(total) is np.ndarray and total.base is None and total.flags.writeable:
+    if owned and not create_graph and type(total) is ndarray and total.base is None and total.flags.writeable:
         np.add(total, gradient, out=total)
         return total
     return total + gradient
@@ -112,13 +117,19 @@ def unbroadcast(g: Any, like: tuple[tuple[int, ...], Any]) -> Any:
     have = g.shape
     shape, dtype = like
     if have != shape:
-        if type(g) is np.ndarray and have[1:] == shape and len(have) == 2:  # the bias of a layer, by far the commonest
+        if len(have) == 2 and have[1:] == shape and type(g) is ndarray:  # the bias of a layer, by far the commonest
             g = g[0].copy() if have[0] == 1 else _ones(have[0], g.dtype).dot(g)
         else:
             extra = len(have) - len(shape)
             axes = (*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1))
             g = np.reshape(np.sum(g, axis=axes), shape) if axes else np.reshape(g, shape)
     return g if g.dtype == dtype else g.astype(dtype)
+
+
+@functools.cache
+def _one(kind: Any) -> Any:
+    """The number 1 of one of NumPy's types, which it makes slowly."""
+    return kind(1)
 
 
 @functools.lru_cache(maxsize=16)
@@ -209,7 +220,7 @@ def backward(
             arrived = {k: a for k, a in arrived.items() if a[0] in targets or (a[0].hooks and RETAIN in a[0].hooks)}
     ready = []
     for node, gradient, owned in arrived.values():
-        if owned and type(gradient) is np.ndarray and gradient.base is None and node.hooks is None:
+        if owned and type(gradient) is ndarray and gradient.base is None and node.hooks is None:
             ready.append((node, wrap(gradient)))  # as _landed would say, at once
         else:
             ready.append((node, _landed(node, gradient, owned, create_graph)))
@@ -237,7 +248,7 @@ def _landed(node: Node, gradient: Any, owned: bool, create_graph: bool) -> Tenso
 def _owner(gradient: Any, owned: bool, create_graph: bool) -> Tensor:
     """The gradient as a Tensor whose memory is its own: no view, no other gradient, nothing read-only."""
     array = gradient._array if create_graph else gradient
-    if owned and type(array) is np.ndarray and array.base is None:
+    if owned and type(array) is ndarray and array.base is None:
         return gradient if create_graph else wrap(gradient)
     if create_graph:
         return gradient.clone()  # type: ignore[no-any-return]  # recorded, as all of the walk is
@@ -340,7 +351,7 @@ def _seed(output: Tensor, gradient: Any) -> Array:
     array = output._array
     if gradient is None:
         if isinstance(array, np.generic):
-            return type(array)(1)
+            return _one(type(array))
         if array.size != 1:
             raise RuntimeError(
                 f"grad can be implicitly created only for scalar outputs, and this one has shape {tuple(array.shape)}: reduce "

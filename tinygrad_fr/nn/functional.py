@@ -507,9 +507,11 @@ def _pair(name: str, input: Tensor, target: Any) -> tuple[Tensor, Tensor]:
 # -- mean squared error ------------------------------------------------------------------------------------------------
 
 
-def _mse_kernel(x: Array, target: Array) -> Array:
-    d = (x - target).ravel()
-    return d.dot(d) / d.size
+def _mse_kernel(x: Array, target: Array) -> tuple[Array, Array]:
+    """The loss, and the differences, which the gradient needs again."""
+    d = x - target
+    row = d.ravel()
+    return row.dot(row) / d.size, d
 
 
 @operation(
@@ -519,7 +521,8 @@ def _mse_kernel(x: Array, target: Array) -> Array:
     dx=lambda g, x, target: g * (2 / math.prod(x.shape)) * (x - target),  # (2/n)(Y − Y*)   S0
     dtarget=lambda g, x, target: g * (2 / math.prod(x.shape)) * (target - x),
     kernel=_mse_kernel,
-    kernel_dx=lambda g, x, target: (x - target) * (g * (2 / x.size)),
+    kernel_keeps=True,
+    kernel_dx=lambda g, x, target, d: d * (g * (2 / d.size)),
 )
 def _mse_loss(x: Array, target: Array) -> Array:
     """The mean of (y − y*)²."""

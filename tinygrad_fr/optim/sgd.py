@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from tinygrad_fr.node import Array, last, tick
 from tinygrad_fr.optim.optimizer import LARGE, Formula, Params, as_number, in_blocks, with_grad
@@ -133,11 +134,11 @@ class SGD(Formula):
                 if node is None or node.grad is None:
                     continue
                 w, g = p._array, node.grad._array
-                if plain and type(w) is np.ndarray and w.size <= LARGE:  # w ← w − η g, without a call of ours
+                if plain and type(w) is ndarray and (size := w.size) <= LARGE:  # w ← w − η g, without a call of ours
                     if w.dtype is not dtype:
                         dtype = w.dtype
                         eta = np.array(lr, dtype)  # NumPy multiplies by an array in half the time of a Python number
-                    if w.size < ROOM:
+                    if size < ROOM:
                         w -= g * eta
                     else:  # fresh memory of that size costs more than the product: the room is kept from step to step
                         room = self._room.get(w.shape)
