@@ -27,6 +27,7 @@ from examples import s2_people as s2
 from examples import s3_mnist_one_by_one as s3
 from examples import s4_two_layers as s4
 from tinygrad_fr import nn, operation, optim
+from tinygrad_fr.compiler import blocks
 from tinygrad_fr.nn import functional as F
 from tinygrad_fr.operation import operation as declared
 
@@ -190,6 +191,69 @@ LOSSES = {
 def wanted(loss: str, seed: int = 0) -> Any:
     values = LOSSES[loss][2](np.random.RandomState(seed))
     return torch.from_numpy(values)
+
+
+@pytest.mark.parametrize(("optimizer", "options"), OPTIMIZERS, ids=lambda o: getattr(o, "__name__", str(o)))
+def test_large_updates_run_a_few_rows_at_a_time(
+    optimizer: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same numbers, bit for bit, in a loop; what is large is small here, and rows may be left at the end."""
+    whole = Setup(True, optimizer=optimizer, **options)
+    before = [(whole.step(X, Y), whole.state())[1] for _ in range(4)]
+    monkeypatch.setattr(blocks, "LARGE", 2)
+    monkeypatch.setattr(blocks, "BLOCK", 4)
+    by_rows = Setup(True, optimizer=optimizer, **options)
+    for state in before:
+        by_rows.step(X, Y)
+        same(by_rows.state(), state, 0)
+    assert re.search(r"\n +for \w+ in range\(0, 13, 4\):\n", by_rows.step.source())
+
+
+def test_what_cannot_run_row_by_row_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view in another order that an update reads, of an array that it writes: all rows are read before one is written."""
+    monkeypatch.setattr(blocks, "LARGE", 2)
+    monkeypatch.setattr(blocks, "BLOCK", 3)
+    start = np.random.default_rng(0).normal(size=(3, 3)).astype(np.float32)
+
+    def make() -> tuple[Any, Any]:
+        w = torch.tensor(start, requires_grad=True)
+
+        def step(x: Any) -> Any:
+            loss = (w * x).sum()
+            w.grad = None
+            loss.backward()
+            with torch.no_grad():
+                w.sub_(w.T * 0.5)
+                w.mul_(0.9)
+                w.add_(w.flip(0) * w.grad)
+                w.sub_(w * 0.1 + w.T * w)
+            return loss
+
+        return w, step
+
+    (w, eager), (v, step) = make(), make()
+    compiled = torch.compile(step)
+    for k in range(4):
+        x = torch.full((3, 3), 0.1 * k)
+        near(compiled(x)._array, eager(x)._array, 8)
+        near(v._array, w._array, 8)
+
+
+def test_a_large_layer_is_updated_bit_for_bit_as_in_eager() -> None:
+    rows = np.random.default_rng(1).normal(size=(4, 263)).astype(np.float32)
+    wanted = np.zeros((4, 509), np.float32)
+
+    def make() -> Any:
+        torch.manual_seed(0)
+        return nn.Linear(263, 509)  # more than the cache holds, and a prime number of rows
+
+    batch = torch.from_numpy(rows), torch.from_numpy(wanted)
+    eager, compiled = Setup(False, make, momentum=0.9), Setup(True, make, momentum=0.9)
+    for _ in range(3):
+        eager.step(*batch)
+        compiled.step(*batch)
+    assert "n = min(124, 509 - i)" in compiled.step.source()
+    same(compiled.state(), eager.state(), 1)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -56,7 +56,8 @@ def kernels(text: str) -> list[str]:
 ABOUT_NUMPY = {
     "test_plain_numpy_calls_of_eager_give_the_same_bits", "test_draws_from_probabilities_that_the_step_computes",
     "test_the_program_reads_like_the_course", "test_the_docstring_says_where_each_line_comes_from",
-    "test_one_call_updates_all_parameters", "test_another_shape_takes_the_same_memory", "test_nothing_is_left_to_the_collector",
+    "test_one_call_updates_all_parameters", "test_a_large_layer_is_updated_bit_for_bit_as_in_eager",
+    "test_another_shape_takes_the_same_memory", "test_nothing_is_left_to_the_collector",
 }  # fmt: skip
 """Tests of the very text or the very bits, and of the collector, for which Numba leaves work."""
 

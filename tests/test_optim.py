@@ -26,7 +26,8 @@ import tinygrad_fr as tg
 from tinygrad_fr.node import last
 from tinygrad_fr.optim import adaptive, sgd
 from tinygrad_fr.optim.lr_scheduler import StepLR
-from tinygrad_fr.optim.optimizer import LARGE, Optimizer
+from tinygrad_fr.optim.optimizer import Optimizer
+from tinygrad_fr.values import LARGE
 
 Array = NDArray[Any]
 Options = dict[str, Any]

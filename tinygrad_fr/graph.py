@@ -127,9 +127,9 @@ def unbroadcast(g: Any, like: tuple[tuple[int, ...], Any]) -> Any:
 
 
 @functools.cache
-def _one(kind: Any) -> Any:
-    """The number 1 of one of NumPy's types, which it makes slowly."""
-    return kind(1)
+def _one(dtype: Any) -> Any:
+    """NumPy's number 1 of a dtype, which it takes its time to make."""
+    return dtype.type(1)
 
 
 @functools.lru_cache(maxsize=16)
@@ -351,7 +351,7 @@ def _seed(output: Tensor, gradient: Any) -> Array:
     array = output._array
     if gradient is None:
         if isinstance(array, np.generic):
-            return _one(type(array))
+            return _one(array.dtype)
         if array.size != 1:
             raise RuntimeError(
                 f"grad can be implicitly created only for scalar outputs, and this one has shape {tuple(array.shape)}: reduce "

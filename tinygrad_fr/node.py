@@ -27,7 +27,7 @@ tick = itertools.count(1).__next__
 
 
 class Mode(threading.local):
-    """Whether operations are recorded, for the current thread: 0 no, 1 yes, 2 yes with the user's line."""
+    """Whether operations are recorded, for the current thread: 0 no, 1 yes, 2 yes with the user's line; see `switch`."""
 
     state: int = 1
 

@@ -145,6 +145,12 @@ def _nested(data: Any) -> Any:
     return items
 
 
+BLOCK = 32768
+"""So many elements stay in the processor's cache from one operation to the next."""
+
+LARGE = 4 * BLOCK
+"""Arrays with more elements are updated block by block."""
+
 NUMBERS = frozenset((int, float, bool))
 RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
 

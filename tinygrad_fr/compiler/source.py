@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_fr.compiler.blocks import Stretch, stretches
 from tinygrad_fr.compiler.naming import names_of
 from tinygrad_fr.compiler.plan import Line, Memory, Plan
 from tinygrad_fr.compiler.recorder import CannotCompile, Value, with_at, with_item
@@ -99,7 +100,20 @@ class Program:
 
     def _written(self) -> list[str]:
         """The lines of the function."""
-        return [text for group in groups(self.plan.lines) for text in self._group(group)] + self._ending()
+        texts: list[str] = []
+        for part in stretches(self.plan):
+            if isinstance(part, Stretch):
+                texts += self._rows_at_a_time(part)
+            else:
+                texts += [text for group in groups(part) for text in self._group(group)]
+        return texts + self._ending()
+
+    def _rows_at_a_time(self, stretch: Stretch) -> list[str]:
+        """Updates of a large array, a few rows at a time."""
+        before = [text for line in stretch.numbers for text in self._number(line)]
+        inside = [text for group in groups(stretch.lines) for text in self._group(group)]
+        said = "# a few rows at a time, so that what lies between stays in the cache"
+        return [*before, said, *stretch.text(inside, self._text, self._fresh)]
 
     # -- names -----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_fr.node import RETAIN, Array, Memory, last, mode, tick
 from tinygrad_fr.operations import arithmetic, casting, indexing
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
-from tinygrad_fr.values import RANK
+from tinygrad_fr.values import BLOCK, LARGE, RANK
 
 
 def _writable(x: Tensor, what: str) -> None:
@@ -153,19 +153,16 @@ def in_place(function: Callable[..., Tensor], name: str) -> Callable[..., Tensor
     return method
 
 
-_BLOCK = 32768
-
-
 def _scaled(ufunc: Any, array: Array, value: Array, alpha: float) -> None:
     """array −= alpha · value for a large array, a piece at a time: the product stays in the cache and needs no memory."""
     if not (type(value) is np.ndarray and array.shape == value.shape and array.dtype == value.dtype and array.dtype.kind == "f"
             and array.flags.c_contiguous and value.flags.c_contiguous):  # fmt: skip
         ufunc(array, value * alpha, array)
         return
-    flat, other, product = array.reshape(-1), value.reshape(-1), np.empty(_BLOCK, array.dtype)
-    for start in range(0, flat.size, _BLOCK):
-        piece = flat[start : start + _BLOCK]
-        ufunc(piece, np.multiply(other[start : start + _BLOCK], alpha, product[: piece.size]), piece)
+    flat, other, product = array.reshape(-1), value.reshape(-1), np.empty(BLOCK, array.dtype)
+    for start in range(0, flat.size, BLOCK):
+        piece = flat[start : start + BLOCK]
+        ufunc(piece, np.multiply(other[start : start + BLOCK], alpha, product[: piece.size]), piece)
 
 
 def _augmented(name: str, ufunc: Any, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -182,7 +179,7 @@ def _augmented(name: str, ufunc: Any, function: Callable[..., Tensor]) -> Callab
         ):
             return careful(self, other if alpha == 1 else arithmetic.mul(other, alpha))
         try:
-            if alpha != 1 and array.size > 4 * _BLOCK:
+            if alpha != 1 and array.size > LARGE:
                 _scaled(ufunc, array, value, alpha)
             else:
                 ufunc(array, value if alpha == 1 else value * alpha, array)

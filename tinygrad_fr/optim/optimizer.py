@@ -25,6 +25,7 @@ from tinygrad_fr.graph import RemovableHandle
 from tinygrad_fr.modes import enable_grad
 from tinygrad_fr.node import Array
 from tinygrad_fr.tensor import Tensor, own_array, wrap
+from tinygrad_fr.values import BLOCK, LARGE
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
@@ -383,11 +384,6 @@ class Formula(Optimizer):
                     )
 
 
-_BLOCK = 32768
-LARGE = 4 * _BLOCK
-"""An array with more elements than that does not stay in the cache from one operation to the next."""
-
-
 def in_blocks(update: Callable[..., tuple[Array, ...]], w: Array, g: Array, *buffers: Array) -> tuple[Array, ...]:
     """Run an element-wise update; on a large NumPy array a few rows at a time, so that what lies between stays in the cache.
 
@@ -395,7 +391,7 @@ def in_blocks(update: Callable[..., tuple[Array, ...]], w: Array, g: Array, *buf
     """
     if type(w) is not np.ndarray or w.size <= LARGE or type(g) is not np.ndarray or g.shape != w.shape:
         return update(w, g, *buffers)
-    rows = max(1, _BLOCK * len(w) // w.size)
+    rows = max(1, BLOCK * len(w) // w.size)
     for start in range(0, len(w), rows):
         update(*(None if a is None else a[start : start + rows] for a in (w, g, *buffers)))
     return w, *buffers

@@ -11,8 +11,9 @@ import numpy as np
 from numpy import ndarray
 
 from tinygrad_fr.node import Array, last, tick
-from tinygrad_fr.optim.optimizer import LARGE, Formula, Params, as_number, in_blocks, with_grad
+from tinygrad_fr.optim.optimizer import Formula, Params, as_number, in_blocks, with_grad
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
+from tinygrad_fr.values import LARGE
 
 
 def sgd(
