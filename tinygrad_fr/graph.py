@@ -126,12 +126,6 @@ def unbroadcast(g: Any, like: tuple[tuple[int, ...], Any]) -> Any:
     return g if g.dtype == dtype else g.astype(dtype)
 
 
-@functools.cache
-def _one(dtype: Any) -> Any:
-    """NumPy's number 1 of a dtype, which it takes its time to make."""
-    return dtype.type(1)
-
-
 @functools.lru_cache(maxsize=16)
 def _ones(count: int, dtype: Any) -> Array:
     """A row of ones: its product with a matrix sums the columns, in a third of the time of `np.add.reduce`."""
@@ -351,7 +345,7 @@ def _seed(output: Tensor, gradient: Any) -> Array:
     array = output._array
     if gradient is None:
         if isinstance(array, np.generic):
-            return _one(array.dtype)
+            return type(array)(1)  # a new object for each walk: user-defined functions know a walk by it
         if array.size != 1:
             raise RuntimeError(
                 f"grad can be implicitly created only for scalar outputs, and this one has shape {tuple(array.shape)}: reduce "
