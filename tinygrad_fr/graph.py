@@ -95,8 +95,7 @@ def walk(
         if not keep:
             node.edges = None
             node.inputs = ()
-    arrived.update(pending)
-    return arrived
+    return pending if not arrived else arrived | pending
 
 
 def _sum(waiting: Waiting, gradient: Any, create_graph: bool) -> Any:

@@ -193,10 +193,14 @@ class CrossEntropyLoss(_Weighted):
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        try:
+            weight = self._buffers["weight"]  # at once: for `self.weight` Python searches everywhere else first
+        except KeyError:
+            weight = self.weight
         return F.cross_entropy(
             input,
             target,
-            weight=self.weight,
+            weight=weight,
             ignore_index=self.ignore_index,
             reduction=self.reduction,
             label_smoothing=self.label_smoothing,

@@ -11,7 +11,6 @@ import copy
 import functools
 import math
 import numbers
-import operator
 import warnings
 import weakref
 from collections import defaultdict
@@ -313,9 +312,6 @@ _NON_NEGATIVE = {
     "initial_accumulator_value": "initial_accumulator_value value",
 }  # fmt: skip
 
-_writeable = operator.attrgetter("_array.flags.writeable")
-
-
 class Formula(Optimizer):
     """An optimiser whose step is an element-wise formula on arrays: its options and its state are known, hence checked."""
 
@@ -368,7 +364,10 @@ class Formula(Optimizer):
         """
         for number, group in enumerate(self.param_groups):
             try:
-                if all(map(_writeable, group["params"])):
+                for p in group["params"]:
+                    if not p._array.flags.writeable:
+                        break
+                else:
                     continue
             except AttributeError:
                 pass  # not NumPy's: Dask arrays have no flags, and are replaced instead of written
