@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import gc
 import importlib.util
@@ -269,8 +270,9 @@ def test_every_loss(loss: str, backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("extra", [lambda: nn.Dropout(0.3), lambda: nn.BatchNorm1d(4), lambda: nn.LayerNorm(4)],
-                         ids=["dropout", "batch norm", "layer norm"])  # fmt: skip
+@pytest.mark.parametrize("extra", [lambda: nn.Dropout(0.3), lambda: nn.BatchNorm1d(4), lambda: nn.LayerNorm(4),
+                                   lambda: nn.BatchNorm1d(4, momentum=None)],
+                         ids=["dropout", "batch norm", "layer norm", "cumulative"])  # fmt: skip
 def test_layers_with_a_state_or_with_chance(extra: Callable[[], Any], backend: str) -> None:
     def make() -> Any:
         torch.manual_seed(3)
@@ -958,6 +960,11 @@ def refused(step: Callable[..., Any], match: str, *args: Any, error: type[Except
 w0 = torch.tensor([1.0, -2.0, 3.0])
 
 
+@dataclasses.dataclass
+class Found:
+    value: Any
+
+
 @pytest.mark.parametrize(
     ("step", "match"),
     [
@@ -972,6 +979,7 @@ w0 = torch.tensor([1.0, -2.0, 3.0])
         (lambda x: [w0[i] for i in range(int(x.sum()))], "needs a value"),
         (lambda x: x.add_(1), "writes into one of its arguments"),
         (lambda x: w0 * x * np.random.rand(), "random numbers from NumPy"),
+        (lambda x: Found(w0 * x), "returns a Found: .*NamedTuple"),
     ],
 )
 def test_what_cannot_be_a_program_says_so(step: Any, match: str) -> None:

@@ -6,6 +6,7 @@ the tensors before the step has ended well, so that an error leaves everything a
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import gc
 import os
@@ -566,6 +567,11 @@ def _noted(t: Any, observed: list[Seen], given: list[tuple[str, Tensor]], origin
     if isinstance(t, Recorder):
         return Plain(t._value)
     if not isinstance(t, Tensor):
+        if dataclasses.is_dataclass(t) or any(isinstance(part, Tensor) for part in getattr(t, "__dict__", {}).values()):
+            raise CannotCompile(
+                f"the step returns a {type(t).__name__}: a program returns tensors and numbers, in tuples, lists and "
+                "dictionaries. Return those, or a NamedTuple, and make the object outside."
+            )
         return t
     for number, (_, argument) in enumerate(given):
         if t is argument:

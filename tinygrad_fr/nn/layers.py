@@ -12,7 +12,7 @@ from tinygrad_fr.nn.module import Module
 from tinygrad_fr.nn.parameter import Parameter, UninitializedParameter
 from tinygrad_fr.operations.linalg import linear
 from tinygrad_fr.operations.shaping import flatten, unflatten
-from tinygrad_fr.tensor import Tensor
+from tinygrad_fr.tensor import Tensor, wrap
 
 
 class Identity(Module):
@@ -377,6 +377,13 @@ class LayerNorm(Module):
         )
 
 
+def _share_of_the_next(batches: Tensor, dtype: Any) -> Any:
+    """1/(n + 1) after n batches. In a compiled step it is another number at each call: a recorded one, as a tensor."""
+    if hasattr(batches._array, "to_number"):
+        return wrap((1 / (batches._array.to_number() + 1)).astype(dtype))
+    return 1 / (batches.item() + 1)
+
+
 class BatchNorm1d(Module):
     """Each feature brought to mean 0 and variance 1 over the batch, then scaled and shifted: y = γ (x − m) / √(v + ε) + β.
 
@@ -447,9 +454,9 @@ class BatchNorm1d(Module):
                 f"expected 2D or 3D input (got {input.ndim}D input): samples × features, or samples × features × length"
             )
         batches = self.num_batches_tracked if self.training else None
-        momentum = self.momentum
-        if momentum is None:
-            momentum = 0.0 if batches is None else 1 / (batches.item() + 1)
+        momentum: Any = self.momentum
+        if momentum is None:  # the mean over all batches so far
+            momentum = 0.0 if batches is None else _share_of_the_next(batches, input.dtype)
         normalised = F.batch_norm(
             input,
             self.running_mean,
