@@ -383,6 +383,37 @@ def test_a_learning_rate_of_other_optimizers(optimizer: Any) -> None:
     assert len(compiled.step.traces) <= 2
 
 
+@pytest.mark.parametrize("anneal", ["cos", "linear"])
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        (optim.SGD, {"momentum": 0.9}),
+        (optim.SGD, {"momentum": 0.9, "nesterov": True}),
+        (optim.Adam, {}),
+        (optim.AdamW, {"betas": (0.9, 0.99)}),
+    ],
+    ids=str,
+)
+def test_one_cycle_moves_the_momentum_without_another_program(optimizer: Any, options: dict[str, Any], anneal: str) -> None:
+    setups = [Setup(False, optimizer=optimizer, **options), Setup(True, optimizer=optimizer, **options)]
+    schedulers = [optim.lr_scheduler.OneCycleLR(s.opt, 0.1, total_steps=20, anneal_strategy=anneal) for s in setups]
+    for _ in range(15):
+        for setup, scheduler in zip(setups, schedulers, strict=True):
+            setup.step(X, Y)
+            scheduler.step()
+        same(setups[1].state(), setups[0].state(), 256)
+    assert len(setups[1].step.traces) == 1
+    group = setups[1].opt.param_groups[0]
+    name = "beta1" if "betas" in group else "momentum"
+    assert f"\n{name} = " in setups[1].step.source()
+    if name == "beta1":  # the other one is a constant of the program
+        for setup in setups:
+            setup.opt.param_groups[0]["betas"] = (0.9, 0.5)
+            setup.step(X, Y)
+        same(setups[1].state(), setups[0].state(), 256)
+        assert len(setups[1].step.traces) == 2
+
+
 def test_an_option_that_changes_makes_another_program() -> None:
     eager, compiled = Setup(False, momentum=0.9), Setup(True, momentum=0.9)
     for momentum in (0.9, 0.9, 0.9, 0.5, 0.5, 0.9):

@@ -20,7 +20,7 @@ from tinygrad_fr.compiler.plan import Plan
 from tinygrad_fr.compiler.reach import Watched
 from tinygrad_fr.compiler.recorder import CannotCompile, Value, active
 from tinygrad_fr.compiler.source import Program, literal
-from tinygrad_fr.compiler.trace import Plain, Same, Trace, detached, rebuilt, record, spread
+from tinygrad_fr.compiler.trace import Plain, Same, Trace, detached, option, rebuilt, record, spread
 from tinygrad_fr.nn.module import changes
 from tinygrad_fr.node import last, mode, switched, tick
 from tinygrad_fr.tensor import Tensor, own_array, shared_memory, wrap
@@ -76,7 +76,7 @@ class Compiled:
                 result = variant.call(args, kwargs)
                 if result is not _MISS:
                     if variant.direct is not None:
-                        self.__call__ = variant.direct(weakref.ref(self))
+                        self.__call__ = variant.direct
                     return result
             return self._first(args, kwargs)
         finally:
@@ -194,12 +194,12 @@ class Compiled:
                 return trace.commit()
             self._warmings = 0
             variant = Variant(self.step, args, kwargs, key, trace, self.backend)
-            result = variant.begin(trace)
+            result = variant.begin(trace, weakref.ref(self))
         finally:
             trace.release()
         self.traces.insert(0, variant)
         del self.traces[LARGEST_CACHE:]
-        self.__call__ = self._usually if variant.direct is None else variant.direct(weakref.ref(self))
+        self.__call__ = variant.direct or self._usually
         self._recorded += 1
         if self._recorded == 4 * LARGEST_CACHE:
             why = f"`{changed}` changes from call to call" if changed else "the shapes or values of its arguments change"
@@ -219,11 +219,11 @@ class Variant:
         loops: for a program that is one kernel of arguments that are tensors: the text of a function that runs it many times,
             the names of what that is given, and those of the results.
         call: runs the program on (args, kwargs) if it is for these arguments and for the state of things; `_MISS` says no.
-        direct: for a program that is one kernel, which runs from beginning to end before another thread can: makes the
-            function that a step may be in its stead, and that asks the step when the program is for something else.
+        direct: for a program that is one kernel, which runs from beginning to end before another thread can: what the step
+            may be in its stead. It asks the step when the program is for something else.
     """
 
-    direct: Callable[[Any], Callable[..., Any]] | None
+    direct: Callable[..., Any] | None
 
     call: Callable[[Any, Any], Any]
 
@@ -257,8 +257,8 @@ class Variant:
         exec(compile(text, filename, "exec"), self._space)
         self._rates: list[Any] = []
         for n, (value, dtype) in program.rates.items():
-            group = next(group for group, _, known in trace.numbers if known is value)
-            self._rates.append((n, group, dtype))
+            group, word = next((group, word) for group, word, known in trace.numbers if known is value)
+            self._rates.append((n, group, word, dtype))
         self._run, self._name = self._space.pop(program.name), program.name
         self.kernels = program.kernels
         self._space.update((n, _Kernel(self._space, n)) for n in self.kernels)
@@ -305,7 +305,7 @@ class Variant:
 
     # -- the call --------------------------------------------------------------------------------------------------
 
-    def begin(self, trace: Trace) -> Any:
+    def begin(self, trace: Trace, step: Callable[[], Any]) -> Any:
         """Write what the recorded run has done, move the tensors into the program's memory, and get ready to be called."""
         self._rehearse(trace)
         kept = {node: node.grad for node in (*trace.absent, *trace.present)}
@@ -323,7 +323,8 @@ class Variant:
         for w in self._watched:
             w.value = w.now()
         self._sizes = [entry for entry in trace.reach.sizes if not entry[0].endswith(".state")]
-        self.call, self.direct = _callers(self, trace, {node for node, before in kept.items() if node.grad is before})
+        in_place = {node for node, before in kept.items() if node.grad is before}
+        self.call, self.direct = _callers(self, trace, in_place, step)
         return result
 
     def _rehearse(self, trace: Trace) -> None:
@@ -368,7 +369,7 @@ class Variant:
         else:
             lines += [f"{name} = {literal(a)}" for name, a in arrays.items()]
         middle = list(self._middle)
-        for name, _, dtype in self._rates:
+        for name, _, _, dtype in self._rates:
             now = self._space[name]
             text = f"{name} = {now!r}" if dtype is None else f"{name} = np.array({now.item()!r}, np.{dtype})"
             middle = [text if line.startswith(f"{name} = ") else line for line in middle]
@@ -475,7 +476,9 @@ def _entrance(step: Callable[[], Any]) -> Callable[..., Any]:
     return answer
 
 
-def _callers(variant: Variant, trace: Trace, in_place: set[Any]) -> tuple[Callable[[Any, Any], Any], Any]:
+def _callers(
+    variant: Variant, trace: Trace, in_place: set[Any], step: Callable[[], Any]
+) -> tuple[Callable[[Any, Any], Any], Any]:
     """Write the function that checks whether the program fits, runs it, and leaves everything as the step would.
 
     It is on the way of every call, so it is one straight text without loops. Returned are `Variant.call` and `direct`.
@@ -525,17 +528,20 @@ def _callers(variant: Variant, trace: Trace, in_place: set[Any]) -> tuple[Callab
     usual += [f"{node_names[node]}.grad._array is {known(gradients[node], 'b')}" for node in before if node in gradients]
     rates = []
     own_rates: dict[str, str] = {}
-    for name, group, dtype in variant._rates:
-        g, r, p = known(group, "g"), known([group["lr"]], "r"), known(variant._space, "p")
+    for name, group, key, dtype in variant._rates:
+        g, r, p = known(group, "g"), known([option(group, key)], "r"), known(variant._space, "p")
+        place = f"{g}['betas'][0]" if key == "betas" else f"{g}[{key!r}]"
         if id(group) not in copies:
-            usual.append(f"{g}['lr'] is {r}[0]")
+            usual.append(f"{place} is {r}[0]")
+        if key == "betas":
+            rates += [f"if {g}['betas'][1:] != {known(tuple(group['betas'][1:]), 'b')}:", "    return MISS"]
         rates += [
-            f"rate = {g}['lr']",
+            f"rate = {place}",
             f"if rate is not {r}[0]:",
             "    if type(rate) is not float and type(rate) is not int:",
             "        return MISS",
             f"    {r}[0] = rate",
-            *([f"    {copies[id(group)]}['lr'] = rate"] if id(group) in copies else []),
+            *([f"    {copies[id(group)]}[{key!r}] = {g}[{key!r}]"] if id(group) in copies else []),
             f"    {p}['{name}'] = float(rate)" if dtype is None else f"    {p}['{name}'][...] = rate",
         ]
         if dtype is None:
@@ -599,7 +605,7 @@ def _callers(variant: Variant, trace: Trace, in_place: set[Any]) -> tuple[Callab
     text[text.index("try:") + 1] = f"    if not ({' and '.join(tests)}):"
     once = [*changed, "while True:", *("    " + line.replace("return MISS", "break") for line in text)]
     once = ["def call(*args, **kwargs):", *("    " + line for line in (*once, "return step()._answer(args, kwargs)"))]
-    return call, lambda step: _with_cells(once, space, {**cells, "step": types.CellType(step)})
+    return call, _with_cells(once, space, {**cells, "step": types.CellType(step)})
 
 
 def _with_cells(text: list[str], space: dict[str, Any], cells: dict[str, Any]) -> Any:

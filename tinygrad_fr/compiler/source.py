@@ -42,6 +42,9 @@ _ZEROED = '''def zeroed(a, off):
     return np.bitwise_and(keep, a.view(bits), out=keep).view(a.dtype)
 '''
 
+_RATES = {"lr": ("lr", "η"), "momentum": ("momentum", "μ"), "betas": ("beta1", "β₁")}
+"""The options that may change from call to call: their names in a program, and in its formulas."""
+
 _TEMPORARY = re.compile(r"t\d*(_\d+)?")
 
 LONGEST_LINE = 100
@@ -63,7 +66,7 @@ class Program:
         states: name -> value of the state that the program reads or writes; flat blocks among them.
         flats: name -> flat block of state.
         constants: name -> array, for constants that are not written out.
-        rates: name -> (value, dtype) of the learning rates: as arrays of a dtype, or as Python numbers (None).
+        rates: name -> (value, dtype) of the options that may change: as arrays of a dtype, or as Python numbers (None).
         helpers: name -> function, for checks and draws of random numbers.
         whole: where all there is happens in one function of a backend's, which refuses arguments of other shapes with a
             ValueError: its name, and the names of what it is given.
@@ -221,13 +224,17 @@ class Program:
         raise CannotCompile(f"an argument of type {type(item).__name__} cannot be written into a program.")
 
     def _rate(self, value: Value, beside: Any) -> str:
-        """A learning rate: as an array of the dtype beside which it stands, or as a Python number."""
+        """A learning rate or its like: as an array of the dtype beside which it stands, or as a Python number."""
         for name, (known, dtype) in self.rates.items():
             if known is value and dtype == beside:
                 return name
-        name = self._fresh("lr")
+        name = self._fresh(_RATES[self._option(value)][0])
         self.rates[name] = (value, beside)
         return name
+
+    def _option(self, value: Value) -> str:
+        """Which option of an optimiser a number is."""
+        return next(key for _, key, known in self.plan.trace.numbers if known is value)
 
     def _constant(self, array: Any) -> str:
         held = isinstance(array, np.ndarray) and any(
@@ -512,7 +519,9 @@ class Program:
             if item.kind == "constant" and item.size == 1:
                 return float(f"{item.sample.item():.6g}")
             shown = item if item in self._names else self.plan.root.get(item, item)
-            name = self._names.get(shown) or ("η" if item.kind == "number" and item.instruction is None else None)
+            name = self._names.get(shown)
+            if name is None and item.kind == "number" and item.instruction is None:
+                name = _RATES[self._option(item)][1]
             if name is None:
                 raise LookupError
             return symbols.setdefault(name, Symbol(name, item.shape, item.dtype))
@@ -560,7 +569,8 @@ class Program:
         middle = []
         rates = [f"{name} = {self._rate_text(value, dtype)}" for name, (value, dtype) in self.rates.items()]
         if rates:
-            middle += ["", "# the learning rate", *rates]
+            only = all(self._option(value) == "lr" for value, _ in self.rates.values())
+            middle += ["", "# the learning rate" if only else "# the options of the optimiser that may change", *rates]
         constants = self._shape_of_constants()
         if constants:
             middle += ["", "# constants: NumPy computes with an array sooner than with a Python number", *constants]

@@ -90,7 +90,8 @@ class Trace:
         updates: the final value of each piece of state that the step changed, or made (a gradient), with its slot.
         absent, present: the leaves that had no gradient before, and those that had one.
         cleared: the leaves that had a gradient and have none afterwards.
-        numbers: (option group, key, value) of the learning rates that the program reads at each call.
+        numbers: (option group, key, value) of the options that the program reads at each call: the learning rates, and the
+            momentum or β₁ that a scheduler moves.
         result: what the step returned, with a `Value` for each tensor that it made.
         names: what the step's own variables call a value.
         paths: what a reader calls a tensor that is kept, `net.0.weight`.
@@ -139,20 +140,33 @@ class Trace:
         self._ready.clear()
 
 
-def record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], numbers: bool = True) -> Trace:
+def record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Trace:
     """Run a step on recorders. Every tensor is as it was before, until the trace is committed.
 
     Raises:
         CannotCompile: when the step does what a program cannot repeat; or whatever the step itself raises.
     """
     with _lock:
-        try:
-            return _record(step, args, kwargs, numbers)
-        except NeedsNumber:
-            return _record(step, args, kwargs, False)
+        for keys in (("lr", "momentum", "betas"), ("lr",)):
+            try:
+                return _record(step, args, kwargs, keys)
+            except NeedsNumber:  # the optimiser's text asks for more than arithmetic: it is for this number
+                pass
+        return _record(step, args, kwargs, ())
 
 
-def _record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], numbers: bool) -> Trace:
+def option(group: dict[str, Any], key: str) -> Any:
+    """The number that an option is, or that moves in it: of the betas, the first."""
+    return group[key][0] if key == "betas" else group[key]
+
+
+def _moving(group: dict[str, Any]) -> list[str]:
+    """The options of a group that change from call to call; `OneCycleLR` moves the momentum, and leaves its bounds there."""
+    keys = ["lr", *(key for key in ("momentum", "betas") if key in group and "max_momentum" in group)]
+    return [key for key in keys if key in group and type(option(group, key)) in (int, float)]
+
+
+def _record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], keys: tuple[str, ...]) -> Trace:
     given, others = _sorted_arguments(step, args, kwargs)
     trace = Trace(Reach(step, others))
     tape = trace.tape
@@ -168,8 +182,8 @@ def _record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     observed = _observe(trace, given)
     leaves = {s.tensor._node: s.tensor._node.grad for s in observed if s.tensor._node and s.tensor._node.operation is None}
     states = [(o, {p: dict(kept) for p, kept in o.state.items()}) for _, o in trace.reach.optimizers]
-    groups = [g for _, o in trace.reach.optimizers for g in o.param_groups if type(g.get("lr")) in (int, float)]
-    rates = [group["lr"] for group in groups]
+    groups = [group for _, o in trace.reach.optimizers for group in o.param_groups]
+    moving = [(group, key, group[key]) for group in groups for key in _moving(group) if key in keys]
     small = [(name, a, a.copy()) for name, a in trace.reach.arrays if a.size <= 4096]
     chance, draws = _chance(trace.reach), _Draws(tape)
     collecting = gc.isenabled()
@@ -181,10 +195,11 @@ def _record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
         active.tape, random.observer = tape, draws
         for seen in observed:
             seen.tensor._array = seen.recorder
-        for group in groups if numbers else ():
-            value = Value("number", float(group["lr"]))
-            trace.numbers.append((group, "lr", value))
-            group["lr"] = tape.recorder(value)
+        for group, key, given_as in moving:
+            value = Value("number", float(option(group, key)))
+            trace.numbers.append((group, key, value))
+            number = tape.recorder(value)
+            group[key] = (number, *given_as[1:]) if key == "betas" else number
         try:
             result = _run(step, args, kwargs, trace)
         except Exception:
@@ -192,13 +207,13 @@ def _record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
                 raise tape.asked from None
             raise
         for group, key, value in trace.numbers:
-            if getattr(group[key], "_value", None) is not value:
+            if getattr(option(group, key), "_value", None) is not value:
                 raise CannotCompile(
                     f"the step changes the option {key!r} of its optimiser: call the scheduler outside of the compiled step, "
                     "which reads the option at each call."
                 )
-        for group, rate in zip(groups, rates, strict=True):
-            group["lr"] = rate
+        for group, key, given_as in moving:
+            group[key] = given_as
         _refuse_hidden_changes(trace, small, chance)
         active.tape = random.observer = None
         trace.result = rebuilt(result, lambda t: _noted(t, observed, given, originals))
@@ -212,8 +227,8 @@ def _record(step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     finally:
         active.tape = random.observer = None
         switch(before)
-        for group, rate in zip(groups, rates, strict=True):
-            group["lr"] = rate
+        for group, key, given_as in moving:
+            group[key] = given_as
         after = {node: node.grad for node in leaves}
         kept = [(o, {p: dict(state) for p, state in o.state.items()}) for o, _ in states]
         for seen in observed:

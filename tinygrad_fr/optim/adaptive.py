@@ -25,7 +25,7 @@ def _decayed(w: Array, g: Array, weight_decay: float, maximize: bool) -> Array:
 
 def _towards(a: Array, b: Array, weight: float) -> Array:
     """a + weight · (b − a), the moving average, in place; reckoned from the nearer end, as PyTorch does."""
-    if weight < 0.5:
+    if hasattr(weight, "to_number") or weight < 0.5:  # recorded, it may be either: the two differ by rounding
         a += weight * (b - a)
     else:
         a -= b
@@ -287,7 +287,7 @@ def _options(formula: Callable[..., Any]) -> tuple[str, ...]:
 def _plain(option: Any) -> Any:
     """An option as a Python number: unlike a NumPy scalar, it leaves float32 what it is."""
     if isinstance(option, (tuple, list)):
-        return tuple(map(float, option))
+        return tuple(map(as_number, option))
     return option if isinstance(option, bool) else as_number(option)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy import ndarray
 
 from tinygrad_fr.node import Array, last, tick
-from tinygrad_fr.optim.optimizer import Formula, Params, as_number, in_blocks, with_grad
+from tinygrad_fr.optim.optimizer import Formula, Params, as_number, in_blocks, is_zero, with_grad
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
-from tinygrad_fr.values import LARGE
+from tinygrad_fr.values import LARGE, NUMBERS
 
 
 def sgd(
@@ -44,7 +44,7 @@ def sgd(
         g = -g
     if weight_decay != 0:
         g = g + weight_decay * w
-    if momentum != 0:
+    if not is_zero(momentum):
         if v is None:
             v = +g  # a copy
         else:
@@ -124,10 +124,13 @@ class SGD(Formula):
         self._ready()
         stamp = last.write = tick()
         for group in self.param_groups:
-            lr, momentum = group["lr"], float(group["momentum"])
+            lr, momentum = group["lr"], group["momentum"]
             if type(lr) is not float:
                 lr = as_number(lr)
-            plain = not (momentum or group["weight_decay"] or group["maximize"])
+            if type(momentum) not in NUMBERS:
+                momentum = as_number(momentum)
+            moving = type(momentum) not in NUMBERS or momentum != 0  # a recorded number may be any
+            plain = not (moving or group["weight_decay"] or group["maximize"])
             update = dtype = None
             eta: Any = None
             for p in group["params"]:
@@ -152,18 +155,18 @@ class SGD(Formula):
                             sgd, lr=lr, momentum=momentum, dampening=float(group["dampening"]), nesterov=group["nesterov"],
                             weight_decay=float(group["weight_decay"]), maximize=group["maximize"],
                         )  # fmt: skip
-                    self._move(p, g, update, momentum)
+                    self._move(p, g, update, moving)
                 memory = node.memory
                 if memory is None:
                     memory = shared_memory(p)
                 memory.written = stamp
         return loss
 
-    def _move(self, p: Tensor, g: Array, update: Callable[..., Any], momentum: float) -> None:
+    def _move(self, p: Tensor, g: Array, update: Callable[..., Any], moving: bool) -> None:
         """Update one parameter with all options, and keep its velocity."""
-        state = self.state[p] if momentum else {}
+        state = self.state[p] if moving else {}
         velocity = state.get("momentum_buffer")
-        if momentum and velocity is None:
+        if moving and velocity is None:
             p._array, v = update(p._array, g)
             state["momentum_buffer"] = wrap(v)
         else:
