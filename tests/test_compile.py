@@ -414,6 +414,22 @@ def test_one_cycle_moves_the_momentum_without_another_program(optimizer: Any, op
         assert len(setups[1].step.traces) == 2
 
 
+@pytest.mark.parametrize("columns", [2, 10, 64, 65])
+def test_extremes_of_short_rows(columns: int) -> None:
+    """Taken down the columns of a copy, they are the same bits, nan included."""
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(40, columns)).astype(np.float32))
+    x[3, 0], x[5, columns - 1] = float("nan"), -float("inf")
+
+    def step(x: Any) -> Any:
+        return torch.amax(x * 1, 1), torch.amin(x * 1, -1), torch.softmax(x[10:] * 1, 1), torch.amax(x[:31] * 1, 1)
+
+    compiled = torch.compile(step)
+    compiled(x)
+    for found, expected in zip(compiled(x), step(x), strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+    assert (".T.copy(), axis=0" in compiled.source()) == (columns <= 64)
+
+
 def test_an_option_that_changes_makes_another_program() -> None:
     eager, compiled = Setup(False, momentum=0.9), Setup(True, momentum=0.9)
     for momentum in (0.9, 0.9, 0.9, 0.5, 0.5, 0.9):

@@ -306,6 +306,8 @@ class Program:
             head = f"{self._call(line.function.__name__)}("
         elif line.kind == "reduce":
             args = [self._text(a) for a in line.args] + [f"{k}={self._text(v)}" for k, v in line.kwargs.items()]
+            if _along_short_rows(line):
+                args = [f"{args[0]}.T.copy()", "axis=0"]
             head = f"{self._call(line.function.__self__.__name__)}.reduce("
         elif line.kind == "dot":
             a, b = (self._text(x) for x in line.args)
@@ -661,6 +663,13 @@ def _zeroes(line: Line) -> bool:
     if not isinstance(off, Value) or not isinstance(a, Value) or isinstance(zero, Value) or np.ndim(zero) or zero != 0:
         return False
     return off.dtype == np.bool_ and a.dtype in (np.float32, np.float64) and off.shape == a.shape and a.size >= MANY
+
+
+def _along_short_rows(line: Line) -> bool:
+    """Whether a line takes the extremes of short rows: NumPy is several times as quick down the columns of a copy."""
+    shape, extremes = line.args[0].shape, (np.maximum, np.minimum)
+    known = not line.args[1:] and line.kwargs in ({"axis": 1}, {"axis": -1}) and line.function.__self__ in extremes
+    return known and len(shape) == 2 and shape[0] >= 32 and shape[1] <= 64
 
 
 def groups(lines: list[Line]) -> list[list[Line]]:
