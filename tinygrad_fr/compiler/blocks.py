@@ -26,7 +26,7 @@ class Stretch:
         self.numbers: list[Line] = []
         self.all: list[Line] = []  # both, in their order
         self._written: set[int] = set()  # memories
-        self._viewed: set[int] = set()  # those that a view looks into, in an order of its own
+        self._viewed: set[int] = set()  # those that a view looks into, in an order of its own, or at one place
         self._states: list[Any] = []
 
     @property
@@ -36,6 +36,8 @@ class Stretch:
     def takes(self, line: Line) -> bool:
         """Add a line, if it can run on some rows at a time with those that are here."""
         if self.lines and line.kind == "number":
+            if any(v.kind != "number" and self._home(v) in self._written for v in line.inputs()):
+                return False
             self.numbers.append(line)
             self.all.append(line)
             return True
@@ -47,7 +49,7 @@ class Stretch:
         if not all(_fits(item, shape) for item in (*line.args, *line.kwargs.values())):
             return False
         whole = [v for v in line.inputs() if v.kind != "number" and v.shape == shape]
-        viewed = {self._home(v) for v in whole if v in self.plan.root}
+        viewed = {self._home(v) for v in line.inputs() if v.kind != "number" and (v in self.plan.root or v.shape != shape)}
         written = _place(line.out)
         if viewed & (self._written | {written}) or written in self._viewed:
             return False

@@ -534,7 +534,7 @@ def _callers(
         if id(group) not in copies:
             usual.append(f"{place} is {r}[0]")
         if key == "betas":
-            rates += [f"if {g}['betas'][1:] != {known(tuple(group['betas'][1:]), 'b')}:", "    return MISS"]
+            rates += [f"if tuple({g}['betas'][1:]) != {known(tuple(group['betas'][1:]), 'b')}:", "    return MISS"]
         rates += [
             f"rate = {place}",
             f"if rate is not {r}[0]:",
