@@ -145,10 +145,10 @@ def _nested(data: Any) -> Any:
     return items
 
 
-BLOCK = 32768
+BLOCK = 65536
 """So many elements stay in the processor's cache from one operation to the next."""
 
-LARGE = 4 * BLOCK
+LARGE = 2 * BLOCK
 """Arrays with more elements are updated block by block."""
 
 NUMBERS = frozenset((int, float, bool))
