@@ -145,10 +145,10 @@ def _nested(data: Any) -> Any:
     return items
 
 
-BLOCK = 65536
+BLOCK = 32768
 """So many elements stay in the processor's cache from one operation to the next."""
 
-LARGE = 2 * BLOCK
+LARGE = 4 * BLOCK
 """Arrays with more elements are updated block by block."""
 
 NUMBERS = frozenset((int, float, bool))

@@ -14,7 +14,11 @@ import numpy as np
 
 from tinygrad_fr.compiler.plan import Line, Memory, Plan
 from tinygrad_fr.compiler.recorder import Value
-from tinygrad_fr.values import BLOCK, LARGE
+from tinygrad_fr.values import BLOCK as CACHED
+from tinygrad_fr.values import LARGE
+
+BLOCK = 2 * CACHED
+"""Elements of a block. A program writes into memory that it has, where eager's formulas make new arrays: twice the length fits."""
 
 
 class Stretch:
