@@ -18,7 +18,7 @@ from tinygrad_fr.values import BLOCK as CACHED
 from tinygrad_fr.values import LARGE
 
 BLOCK = 2 * CACHED
-"""Elements of a block. A program writes into memory that it has, where eager's formulas make new arrays: twice the length fits."""
+"""Elements of a block: a program writes into memory that it has, eager's formulas make new arrays. So twice the length fits."""
 
 
 class Stretch:
