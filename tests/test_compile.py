@@ -1302,6 +1302,32 @@ def test_gradients_that_are_there_before(clear: str) -> None:
         same(compiled.state(), eager.state(), 64)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_gradient_that_is_read_before_it_is_made_anew(backend: str) -> None:
+    def make() -> tuple[Any, Any]:
+        w = torch.tensor([1.0, -2.0, 3.0], requires_grad=True)
+        w.grad = torch.tensor([0.5, 0.5, 0.5])
+
+        def step(x: Any) -> Any:
+            before = (w.grad * x).sum()
+            w.grad = None
+            (w * w * x).sum().backward()
+            with torch.no_grad():
+                w.sub_(w.grad, alpha=0.1)
+            return before
+
+        return w, step
+
+    (w, eager), (v, step) = make(), make()
+    compiled = torch.compile(step, backend=backend)
+    for k in range(5):
+        x = torch.full((3,), 1.0 + k)
+        near(compiled(x)._array, eager(x)._array, 8)
+        near(v._array, w._array, 8)
+        near(v.grad._array, w.grad._array, 8)
+    assert len(compiled.traces) == 1
+
+
 def test_other_backends() -> None:
     with pytest.raises(ValueError, match="no backend 'inductor'"):
         torch.compile(lambda x: x, backend="inductor")

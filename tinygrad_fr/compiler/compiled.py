@@ -523,9 +523,10 @@ def _callers(
     space["still"] = lambda: all(w.same() for w in looked_at)
     space["unchanged"] = lambda: all(w.same() for w in counted)
     space["seen"], space["changes"] = [changes.count], changes
-    gradients = dict(variant._gradients) | dict(variant._read_gradients)
     usual = ["changes.count == seen[0]", *options, *watched]
-    usual += [f"{node_names[node]}.grad._array is {known(gradients[node], 'b')}" for node in before if node in gradients]
+    kept = (*variant._gradients, *variant._read_gradients)  # where a gradient is left elsewhere than it is read: never usual
+    gradients = {(id(owner), id(array)): (owner, array) for owner, array in kept if owner in before}
+    usual += [f"{node_names[owner]}.grad._array is {known(array, 'b')}" for owner, array in gradients.values()]
     rates = []
     own_rates: dict[str, str] = {}
     for name, group, key, dtype in variant._rates:
@@ -535,6 +536,10 @@ def _callers(
             usual.append(f"{place} is {r}[0]")
         if key == "betas":
             rates += [f"if tuple({g}['betas'][1:]) != {known(tuple(group['betas'][1:]), 'b')}:", "    return MISS"]
+        put = f"{p}['{name}'][...] = rate"
+        if dtype is None:
+            own_rates[name] = known(variant._space[name], "rate")
+            put = f"{own_rates[name]} = {p}['{name}'] = float(rate)"
         rates += [
             f"rate = {place}",
             f"if rate is not {r}[0]:",
@@ -542,11 +547,8 @@ def _callers(
             "        return MISS",
             f"    {r}[0] = rate",
             *([f"    {copies[id(group)]}[{key!r}] = {g}[{key!r}]"] if id(group) in copies else []),
-            f"    {p}['{name}'] = float(rate)" if dtype is None else f"    {p}['{name}'][...] = rate",
+            "    " + put,
         ]
-        if dtype is None:
-            own_rates[name] = known(variant._space[name], "rate")
-            rates[-1] = f"    {own_rates[name]} = {p}['{name}'] = float(rate)"
     present = [f"({g} := {node_names[node]}.grad) is None" for node, g in before.items()]
     text = list(head)
     text += ["try:", f"    if not ({' and '.join([*tests, *shapes])}):", "        return MISS"]

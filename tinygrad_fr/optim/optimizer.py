@@ -276,11 +276,6 @@ def as_number(option: Any) -> Any:
     return option.to_number() if hasattr(option, "to_number") else float(option)
 
 
-def is_zero(option: Any) -> bool:
-    """Whether an option is 0 and does nothing; one that is recorded may be another number at the next call."""
-    return not hasattr(option, "to_number") and option == 0
-
-
 def watch(optimizer: Optimizer) -> None:
     """Let `optimizer.step` run the hooks and note that it was called: only programs that ask for either pay for it."""
     if hasattr(optimizer.step, "watched"):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from tinygrad_fr.node import Array, last, tick
-from tinygrad_fr.optim.optimizer import Formula, Params, as_number, in_blocks, is_zero, with_grad
+from tinygrad_fr.optim.optimizer import Formula, Params, as_number, in_blocks, with_grad
 from tinygrad_fr.tensor import Tensor, shared_memory, wrap
 from tinygrad_fr.values import LARGE, NUMBERS
 
@@ -44,7 +44,7 @@ def sgd(
         g = -g
     if weight_decay != 0:
         g = g + weight_decay * w
-    if not is_zero(momentum):
+    if hasattr(momentum, "to_number") or momentum != 0:  # a recorded number may be any
         if v is None:
             v = +g  # a copy
         else:
